@@ -23,6 +23,21 @@ def shops(counts=(30, 25, 12, 40, 8, 1, 6), seed=0):
     return table.sample(frac=1, random_state=1).reset_index(drop=True)
 
 
+YEARS = 24
+
+
+def panel(seed=0):
+    """Sales of three shops, each a random walk with a trend of its own, in any order of rows."""
+    draw = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {"shop": np.repeat(["a", "b", "c"], YEARS), "year": np.tile(np.arange(1990, 2014), 3)}
+    )
+    table["price"] = draw.normal(size=len(table))
+    steps = draw.normal(np.repeat([1.0, 3.0, -1.0], YEARS), 1.0)
+    table["sales"] = 50 + pd.Series(steps).groupby(table["shop"]).cumsum() - table["price"]
+    return table.sample(frac=1, random_state=seed).reset_index(drop=True)
+
+
 @cache
 def fitted(**options):
     return fastgd.fit_groups(shops(), by="shop", target="sales", **SHORT, **options)

@@ -187,7 +187,7 @@ else:
         standardize: Literal['group', 'global'] = 'group',
         model: Literal['network', 'best'] = 'network', validation_fraction: float = 0.2,
         test_fraction: float = 0.2, test_last: str | int | None = None, horizon: int | None = None,
-        cutoffs: int | None = None, min_rows: int = 10, split_seed: Seed = 0,
+        cutoffs: int | None = None, lags: int = 0, min_rows: int = 10, split_seed: Seed = 0,
         hidden_size: int | tuple[int, ...] = 16,
         alpha: float | tuple[float, ...] | Axis[float] | None = None, iterations: int = 500,
         seed: Seed = 1, out: PathLike | None = None, executor: Executor | None = None,

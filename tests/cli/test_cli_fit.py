@@ -133,6 +133,25 @@ def test_each_option_of_judging_and_training_is_that_of_the_library(run):
     assert facts["verdict"] in model.notes[-1]
 
 
+def test_a_series_is_forecast_from_its_last_values(run):
+    day = np.arange(40)
+    y = np.cumsum(1 + np.random.default_rng(0).normal(size=40))
+    rows = "\n".join(f"{d},{v}" for d, v in zip(day, y, strict=True))
+    Path("series.csv").write_text(f"day,y\n{rows}\n")
+    Path("next.csv").write_text("day\n40\n41\n43\n")
+    fit = "fit series.csv --target y --test-last day --lags 2 --horizon 3 --hidden-size none"
+    code, out, _ = run(*fit.split(), "--save", "m.npz")
+    assert code == 0
+    assert "- y lag 1 to 2: y as last known 1 to 3 steps before, by day" in out
+    assert re.search(r"the last value +\d", out)
+    code, out, _ = run("predict", "m.npz", "next.csv")
+    assert "Note: day: 1 row more than 3 steps ahead, the horizon" in " ".join(out.split())
+    given = {"test_last": "day", "lags": 2, "horizon": 3, "hidden_size": ()}
+    model = fastgd.fit({"day": day, "y": y}, "y", **given)
+    expected = model.predict({"day": [40], "x": [0]})
+    assert f"{expected[0]:.5g}" in out
+
+
 def test_nothing_may_be_judged(run):
     code, out, _ = run("fit", "houses.csv", "--target", "price", *SMALL, "--test-fraction", "0")
     assert code == 0
@@ -202,6 +221,8 @@ FIT = "fit houses.csv --target price "
          "--plot needs a test set, got --test-fraction 0$"),
         (FIT + "--test-last id --test-group city",
          "--test-last must be left out with --test-group, got both$"),
+        (FIT + "--lags 2", "--lags must be 0 without --test-last, which orders the rows, got 2$"),
+        (FIT + "--horizon 2", "--horizon must be 1 without --lags, got 2$"),
         (FIT + "--weight garden", "--weight must be numbers, got '"),
         (FIT + "--weight city", "--weight must have no missing values, got one in row 5 of"),
         (FIT + "--weight town", "--weight must be a column of the table, got 'town'"),

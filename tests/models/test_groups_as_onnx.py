@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd.models.group_training import MODELS
-from shops import SHORT, fitted, shops
+from shops import SHORT, fitted, panel, shops
 
 NEW = shops(seed=4).drop(columns="sales")
 NEW.loc[:4, "shop"] = "shop x"
@@ -59,6 +59,20 @@ def test_bounds_of_each_group(tmp_path):
     assert np.isnan(known).any(axis=1).sum() == 5
     for k, name in enumerate(ends):
         np.testing.assert_allclose(found[name][:, 0], known.iloc[:, k], rtol=1e-12, atol=1e-12)
+
+
+def test_lags_are_columns_and_changes_are_added_to_the_first_one(tmp_path):
+    given = {"by": "shop", "target": "sales", "test_last": "year", "horizon": 2, **SHORT}
+    models = fastgd.fit_groups(panel(), **given, lags=2, model="best")
+    assert models.fits.base is not None
+    models = replace(models, chosen=np.arange(3))
+    new = pd.DataFrame({"shop": ["b", "a", "c", "c"], "year": [2014, 2014, 2014, 2015], "price": 0})
+    lagged, _ = models.lags.added(
+        {name: new[name].to_numpy() for name in new}, models.target, np.array([1, 0, 2, 2])
+    )
+    own = {name: lagged[name].values for name in models.lags.names}
+    found = ask(models, tmp_path / "m.onnx", new.assign(**own))
+    np.testing.assert_allclose(found["variable"][:, 0], models.predict(new), rtol=1e-12)
 
 
 def test_each_group_may_have_another_model(tmp_path):

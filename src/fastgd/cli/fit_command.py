@@ -42,6 +42,9 @@ MOST_CLASSES = 8
     --test-last NAME  Column of dates or numbers: the test set is the last rows in its order.
     --test-group NAME  Column of labels, not an input: the test set, and each fold, has whole
         groups.
+    --lags K  With --test-last: the last K values of the target become inputs, as they are known
+        --horizon rows before.
+    --horizon N  With --lags: how many rows ahead a forecast reaches (default: 1).
     --scoring NAME  Choose the setting by this score, in scikit-learn's words, such as
         balanced_accuracy, roc_auc or neg_mean_absolute_error (default: the loss).
     What is learned:
@@ -63,6 +66,8 @@ MOST_CLASSES = 8
     test_fraction=SHARE,
     test_last=column_name,
     test_group=column_name,
+    lags=0,
+    horizon=1,
     loss=read_formula,
     solver="adam",
     weight={"name": "sample_weight", "read": column_name},

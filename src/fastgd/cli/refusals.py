@@ -38,6 +38,8 @@ _PHRASES = {
     "max_classes": "--max-classes",
     "sample_weight": "--weight",
     "test_group": "--test-group",
+    "without test_last": "without --test-last",
+    "without lags": "without --lags",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
     "from fastgd.optimizers or a Rule": "or a --rule",
     "a fastgd.Penalty": "an expression such as 'strength*log1p(w*w)'",

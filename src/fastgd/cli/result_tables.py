@@ -254,6 +254,7 @@ LONG = 12
 def print_scores(model: Model) -> None:
     """Print the scores of a model, of a linear one and of a constant."""
     names = {"model": "this model", "linear": "a linear model", "constant": "a constant"}
+    names |= {"last value": "the last value"}
     if model.classes is not None:
         names["constant"] = "the most frequent class"
     elif model.runs[0].options.get("loss", "squared") == "squared":

@@ -151,7 +151,7 @@ def of_one_size(members: Sequence[NetworkParts]) -> tuple[NetworkParts, ...]:
     and a linear network is relu(x) - relu(-x).
     """
     shapes = {tuple(layer.shape for layer in one.weights) for one in members}
-    if len(shapes) == 1:
+    if len(shapes) <= 1:
         return tuple(members)
     depth, found = max(map(len, shapes)), []
     for one in members:

@@ -407,6 +407,7 @@ class ExportedGroups(NamedTuple):
     shared: Exported | None
     ridge: FloatArray | None  # (groups, inputs + 1)
     constant: FloatArray | None  # (groups, outputs)
+    base: FloatArray | None  # (inputs + 1,): coefficients of what all outputs are added to
     chosen: NDArray[np.int64]  # (groups,): 0 for the network, 1, 2, 3 for the others in this order
     spread: FloatArray | None  # (groups, 1): what the bounds of the whole are multiplied by
 
@@ -524,6 +525,9 @@ def _outputs_of_groups(graph: Graph, groups: ExportedGroups, prepared: str, code
     }
     for k in np.unique(groups.chosen).tolist():
         made = makers[k]()
+        if groups.base is not None:
+            sums = graph.add("MatMul", prepared, graph.constant(groups.base[:-1, None]))
+            made = graph.add("Add", made, graph.add("Add", sums, graph.constant(groups.base[-1])))
         is_own = graph.add("Equal", model, graph.constant(k, np.int64))
         found = graph.add("Where", is_own, made, found) if found else made
     return found

@@ -90,11 +90,13 @@ class Cutoffs(NamedTuple):
         horizon: int | None,
         count: int,
         hold: Callable[[Integers], BoolArray],
+        lags: int = 0,
     ) -> Cutoffs:
         """Place cutoffs in each group; ``hold`` draws validation rows from those before each.
 
         The last cutoff leaves ``horizon`` steps, and each other one comes as many steps earlier, or
-        fewer where the first one would leave less than a third of the group.
+        fewer where the first one would leave less than a third of the group. The first steps of a
+        group, which don't have all ``lags``, are in no split.
         """
         sorted_rows = np.lexsort((time, codes))
         code, at = codes[sorted_rows], time[sorted_rows]
@@ -104,15 +106,15 @@ class Cutoffs(NamedTuple):
         step[sorted_rows] = rank - rank[is_first][code]
         steps = np.zeros(len(keys), np.int64)
         np.maximum.at(steps, codes, step + 1)
-        most = steps - FEWEST_STEPS - (count - 1)
+        most = steps - lags - FEWEST_STEPS - (count - 1)
         if horizon is None:
             wanted = int(np.rint(share * np.median(steps) / count))
             horizon = max(1, min(wanted, int(np.median(most))))
         elif (most < horizon).mean() > SHORT:
             group = int(steps.argmin())
             raise ValueError(
-                f"horizon must leave {FEWEST_STEPS} steps before the first of "
-                f"{many(count, 'cutoff')} in each group, got {horizon} with "
+                f"horizon must leave {FEWEST_STEPS} steps{' with all lags' * bool(lags)} before "
+                f"the first of {many(count, 'cutoff')} in each group, got {horizon} with "
                 f"{many(int(steps[group]), 'step')} in {shown(list(keys)[group])}"
             )
         judged = most >= horizon
@@ -121,16 +123,17 @@ class Cutoffs(NamedTuple):
                 f"test_last must have at least {FEWEST_STEPS + count} different values in a group"
             )
             raise ValueError(f"{rule}, got {steps.max()}: choose fewer cutoffs")
-        left = steps - horizon - np.maximum(FEWEST_STEPS, steps // LEARNED)
+        left = steps - horizon - np.maximum(FEWEST_STEPS + lags, steps // LEARNED)
         stride = np.clip(left // max(count - 1, 1), 1, horizon)
         starts = steps - horizon - np.arange(count)[::-1, None] * stride
         starts[:, ~judged] = steps[~judged]
         splits = []
         for bound in np.vstack([starts, steps]):
-            before, test = step < bound[codes], step < bound[codes] + horizon
+            known, some = step >= lags, (step >= lags) & (step < bound[codes] + horizon)
+            before = known & (step < bound[codes])
             held = np.zeros_like(before)
             held[before] = hold(codes[before])
-            splits.append(Split(test, held, test & ~before))
+            splits.append(Split(some, held, some & ~before))
         times = np.zeros((len(keys), int(steps.max())))
         times[codes, step] = time
         after = np.take_along_axis(times, starts.T - 1, axis=1).T

@@ -17,12 +17,15 @@ from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import (
     Candidate,
+    Ensemble,
     SearchSamples,
     refit,
     search,
     sizes_for,
     work_of,
 )
+from fastgd.models.intervals import JUDGED_AT, Intervals, calibrated, judged_intervals
+from fastgd.models.lags import Skip, last_value, learns_changes, values_of, with_lags
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.rivals import better_rivals, trees_of
 from fastgd.models.row_splits import (
@@ -55,7 +58,7 @@ class Fit(NamedTuple):
     actual: NDArray[Any]  # targets of the test set, and
     predicted: NDArray[Any]  # predictions for them, before the model was trained on all rows
     verdict: str  # that it is no better than a constant, or never predicts a class; usually empty
-    bounds: FloatArray | None  # (rows, 2): 90 % intervals of predicted numbers
+    bounds: FloatArray | None = None  # (rows, 2): 90 % intervals of predicted numbers
     importances: Importances | None = None  # of the columns in the test set, at that time
 
 
@@ -67,6 +70,8 @@ def fit(
     test_fraction: float = SHARE,
     test_last: str | int | None = None,
     test_group: str | int | None = None,
+    lags: int = 0,
+    horizon: int = 1,
     seed: Seed = 0,
     hidden_size: int | tuple[int, ...] | Sequence[int | tuple[int, ...]] = HIDDEN_SIZES,
     folds: int = FOLDS,
@@ -115,6 +120,13 @@ def fit(
         consecutive ones. It stays an input.
     test_group : str, optional
         A column of labels: the test set, and each fold, has whole groups. It is no input.
+    lags : int
+        With ``test_last``: the last values of the target, this many, become inputs. The model keeps
+        those that rows after the table need; see :meth:`fastgd.models.lags.Lags.added`. Where the
+        change since the last one varies less than the target does, networks learn the change.
+    horizon : int
+        How many rows ahead a forecast reaches. Each row to learn from, and to judge by, has the
+        lags that were known a drawn number of rows before it, at most this one.
     seed : int, Generator or SeedSequence
         Seed of the test set, the folds and the initial weights, as in :func:`fastgd.train`.
     hidden_size : int, tuple of int, or list of these
@@ -182,9 +194,44 @@ def fit(
     return fit_columns(columns_from(table), name, choices).model
 
 
+class Trained(NamedTuple):
+    """The networks that have learned from some rows, and what is known of their errors."""
+
+    target: Target
+    preparation: Preparation
+    best: Ensemble
+    runs: tuple[Run, ...]
+    intervals: Intervals
+    note: str  # on the calibration of probabilities, usually empty
+
+    @classmethod
+    def of(
+        cls, target: Target, preparation: Preparation, best: Ensemble, rows: SearchSamples
+    ) -> Trained:
+        """Calibrate what was chosen, by its outputs for the rows that its folds haven't seen."""
+        known = rows.y, rows.weights, rows.costs
+        found = calibrated(target, best.runs, best.outputs, *known)
+        return cls(target, preparation, best, *found)
+
+    def outputs(self, X: FloatArray) -> FloatArray:
+        """Return the mean of the networks' outputs for prepared rows."""
+        return mean_outputs(self.runs[0], self.runs, X, self.best.counts)
+
+    def importances(self, samples: SearchSamples) -> Importances:
+        """Return the importances of columns for a test set; a large one has fewer rows."""
+        size = len(self.runs) * sum(w.size for w in self.runs[0].weights)
+        most = int(MOST_WORK / (REPEATS * len(self.preparation.columns) * size))
+        most = min(MOST_ROWS, max(FEWEST_ROWS, most))
+        few = samples.at(slice(None, None, -(-len(samples.X) // most)))
+        measure, score = scorer_of(self.target, few.y, None, None, few.weights)
+        columns = self.preparation.columns
+        found = permutation_importances(self.outputs, score, few.X, columns, REPEATS, 0)
+        return Importances(self.target.name, measure, *found)
+
+
 def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
     """Fit with validated options, and return the intermediate results too."""
-    table = FitRows.of(columns, target, choices)
+    table, lags = with_lags(FitRows.of(columns, target, choices), target, choices)
     wanted, rows = table.wanted, len(table.weights)
     learned = learn_target(
         target, wanted, classification=choices.classification, max_classes=choices.max_classes
@@ -201,6 +248,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             "loss='poisson' needs a target of counts, at least 0, "
             f"got {wanted.values[least]:g} in row {wanted.row(least):,}"
         )
+    is_plain = choices.solver == "adam" and not of_counts  # relu units, outputs of any sign
+    changes = is_plain and learns_changes(lags, table.inputs, wanted.values, parts.learn)
 
     def encoded(
         some: Integers, learn: slice, bins: int, before: Preparation | None = None
@@ -208,23 +257,35 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         """These rows, encoded as it is learned from the first of them."""
         own, weights = labels[some], table.weights[some]
         factors = class_factors(learned, own[learn], weights[learn], choices.class_weight)
-        decisions = choices.decisions._replace(drop=table.drop, bins=bins)
+        own_names = lags.names if lags else ()  # as they are: their sum with a network's outputs
+        keep, decisions = [*choices.keep, *own_names], choices.decisions
+        decisions = decisions._replace(drop=table.drop, keep=keep, plain=own_names, bins=bins)
         inputs, cells = some_rows(table.inputs, some), wanted[some]
         target, y, preparation, X = encode_rows(
             inputs, cells, learned, learn, decisions, before, of_counts=of_counts
         )
-        groups = None if table.groups is None else table.groups[some]
-        time = None if table.last is None else table.last[some]
-        samples = SearchSamples(X, y, own, weights, weights * factors[own], groups, time)
+        last = last_value(lags, preparation, target) if changes else None
+        samples = SearchSamples(
+            X,
+            y,
+            own,
+            weights,
+            weights * factors[own],
+            None if table.groups is None else table.groups[some],
+            None if table.last is None else table.last[some],
+            None if last is None else Skip.of(last, X[learn], y[learn]),
+        )
         return preparation, target, samples
 
-    count = len(parts.learn)
-    with_bins = cache(partial(encoded, np.concatenate(parts), slice(count)))
-    preparation, encoder, samples = with_bins(0)
-    learn, judge = samples.at(slice(count)), samples.at(slice(count, None))  # views
+    order, count = np.concatenate(parts), len(parts.learn)
+    with_bins = cache(partial(encoded, order, slice(count)))
+    preparation, encoder, plain = with_bins(0)
+    learn, judge = plain.at(slice(count)), plain.at(slice(count, None))  # views
     numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
+    leaked = [line for line in leaked if not (lags and lags.has(line))]
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
+    alike += table.untimed(preparation, numbers, choices)
     candidates, best, linear = search(
         encoder,
         lambda bins: with_bins(bins)[2].at(slice(count)),
@@ -232,42 +293,59 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         choices,
     )
     preparation, _, samples = with_bins(best.bins)
-    runs, counts, scores, finding = best.runs, best.counts, dict[str, Scores](), ""
-    better = list[str]()
+    trained = Trained.of(encoder, preparation, best, learn)
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
+    scores, verdict, lines = dict[str, Scores](), "", list[str]()
+    bounds = importances = None
     again = f"learned from all {rows:,} rows"
     if len(parts.judge):
-        plain, X, y = (runs if linear is best else linear.runs), judge.X, judge.y
-        rivals = {
-            "model": mean_outputs(runs[0], runs, samples.X[count:], counts),
-            "linear": mean_outputs(plain[0], plain, X),
-            "constant": constant_of(objective, learn.y, learn.weights, y.shape),
+        runs, unseen = linear.runs, samples.at(slice(count, None))
+        outputs = {
+            "model": trained.outputs(unseen.X),
+            "linear": mean_outputs(runs[0], runs, judge.X),
+            "constant": constant_of(objective, learn.y, learn.weights, judge.y.shape),
         }
-        order = np.concatenate(parts)
-        trees, beaten = trees_of(
-            encoder,
-            choices,
-            samples._replace(X=numbers[order]),
-            count,
-            best.outputs,
-            work_of(samples.at(slice(count)), choices),
-        )
-        rivals |= trees
-        better = better_rivals(encoder, objective, rivals, judge, beaten)
-        scores, finding = judged(encoder, rivals, y, objective, judge.weights)
-        predicted = encoder.decode(rivals["model"])
+        if linear is best:
+            outputs["linear"] = outputs["model"]
+        if (last := last_value(lags, preparation, encoder)) is not None:
+            outputs["last value"] = values_of(last, unseen.X)
+        work = work_of(samples.at(slice(count)), choices)
+        cells = samples._replace(X=numbers[order])
+        trees, in_folds = trees_of(encoder, choices, cells, count, best.outputs, work)
+        outputs |= trees
+        advice = RARE if choices.class_weight is None else ""
+        scores, verdict = judged(encoder, outputs, judge.y, objective, judge.weights, advice)
+        known = trained.intervals, outputs["model"], judge.y, judge.weights
+        lines = [
+            judged_intervals(encoder, *known),
+            *better_rivals(encoder, objective, outputs, judge, in_folds),
+        ]
+        predicted = encoder.decode(outputs["model"])
+        if not of_classes:
+            of_each = trained.intervals.columns(encoder, outputs["model"], JUDGED_AT)
+            bounds = np.column_stack(list(of_each.values()))
+        importances = trained.importances(unseen)
         preparation, encoder, samples = encoded(
             np.arange(rows), slice(rows), best.bins, preparation
         )
         best = refit(encoder, samples, best, choices)
-        runs = best.runs
+        trained = Trained.of(encoder, preparation, best, samples)
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    after = [*alike, again, *filter(None, [best.size]), *better]
-    trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
+    after = [*alike, again, *filter(None, [best.size, trained.note]), *lines]
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
-    model = Model(runs, preparation, (encoder,), scores, trained, counts=counts)
-    return Fit(model, notes, parts, candidates, actual, predicted, finding)
+    own_notes = (*told[1:], *leaked, *after, *filter(None, [verdict]))
+    model = Model(
+        trained.runs,
+        preparation,
+        (encoder,),
+        scores,
+        own_notes,
+        trained.intervals,
+        best.counts,
+        lags,
+    )
+    return Fit(model, notes, parts, candidates, actual, predicted, verdict, bounds, importances)

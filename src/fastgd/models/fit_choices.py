@@ -47,6 +47,8 @@ class Choices(NamedTuple):
     test_fraction: float = SHARE
     test_last: Any = None
     test_group: Any = None
+    lags: int = 0
+    horizon: int = 1
     seed: Any = 0
     hidden_size: Any = HIDDEN_SIZES
     folds: int = FOLDS
@@ -73,10 +75,13 @@ class Choices(NamedTuple):
         if self.scoring is not None:
             check_choice("scoring", self.scoring, (*SCORING[True], *SCORING[False]))
         last, group = self.test_last, self.test_group
+        lags, horizon = check_lags(self.lags, last), check_count("horizon", self.horizon)
+        if horizon > 1 and not lags:
+            raise ValueError(f"horizon must be 1 without lags, got {horizon}")
         if last is not None and group is not None:
             raise ValueError("test_last must be left out with test_group, got both")
         for role, name in {"test_last": last, "test_group": group}.items():
-            if name is not None and self.test_fraction == 0:
+            if name is not None and self.test_fraction == 0 and not (lags and role == "test_last"):
                 raise ValueError(f"{role} must be left out with test_fraction=0, got {shown(name)}")
         factors = self.class_weight
         if not (factors is None or isinstance(factors, Mapping) or str(factors) == "balanced"):
@@ -90,6 +95,8 @@ class Choices(NamedTuple):
             test_group=group if group is None else column_name("test_group", group),
             classification=known,
             test_fraction=check_number("test_fraction", self.test_fraction, rule_of("[0, 1)")),
+            lags=lags,
+            horizon=horizon,
             seed=check_seed(self.seed),
             hidden_size=list(dict.fromkeys(map(check_hidden_size, hidden))),
             folds=check_count("folds", self.folds, minimum=2, maximum=MOST_FOLDS),
@@ -123,6 +130,8 @@ class Choices(NamedTuple):
         if self.scoring is not None and self.scoring not in known:
             names = either(map(repr, known))
             raise ValueError(f"scoring must be {names} for the {what}, got {shown(self.scoring)}")
+        if of_classes and self.lags:
+            raise ValueError(f"lags must be 0 for the {what}, got {self.lags}")
         if self.loss is not None and (self.loss == "cross_entropy") != of_classes:
             rule = "be 'cross_entropy'" if of_classes else "not be 'cross_entropy'"
             raise ValueError(f"loss must {rule} for the {what}, got {shown(self.loss)}")
@@ -145,6 +154,14 @@ def _rivals(given: bool | None) -> bool | None:
     if not installed:
         raise ImportError("rivals=True needs scikit-learn: pip install scikit-learn")
     return True
+
+
+def check_lags(lags: int, order: object) -> int:
+    """Return the number of lags, which need a column that orders the rows."""
+    lags = check_count("lags", lags, minimum=0)
+    if lags and order is None:
+        raise ValueError(f"lags must be 0 without test_last, which orders the rows, got {lags}")
+    return lags
 
 
 def _parameters_of(loss: object, given: Mapping[str, float]) -> dict[str, float]:

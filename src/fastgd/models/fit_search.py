@@ -17,6 +17,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.progress import reporting
 from fastgd.export.exported import of_one_size
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
+from fastgd.models.lags import Skip
 from fastgd.models.model import MOST_COUNTED
 from fastgd.models.row_splits import folds_in_order, folds_of, folds_of_groups, some_of
 from fastgd.models.scores import SCORING, mean_loss, scores_of
@@ -104,10 +105,12 @@ class SearchSamples(NamedTuple):
     costs: FloatArray  # that times the weight of its class
     groups: NDArray[np.int64] | None  # the index of its group, if folds hold whole groups
     time: FloatArray | None = None  # its place in time, if folds are consecutive
+    skip: Skip | None = None  # what is added to the networks' outputs
 
     def at(self, rows: NDArray[Any] | slice) -> SearchSamples:
         """Return some rows."""
-        return SearchSamples(*(None if part is None else part[rows] for part in self))  # type: ignore[arg-type]
+        parts = (part[rows] if isinstance(part, np.ndarray) else part for part in self)
+        return SearchSamples(*parts)  # type: ignore[arg-type]
 
     def held(self, folds: int, seed: int) -> NDArray[np.bool_]:
         """Return the validation rows of each fold, (folds, rows)."""
@@ -162,12 +165,14 @@ class Candidate(NamedTuple):
     outputs: FloatArray  # of each row (rows, outputs) by the network of the fold without it
     trained: Sweep  # all settings that were trained with it, and
     place: tuple[int, int, int]  # this one among their hidden sizes, learning rates and penalties
+    skip: Skip | None = None  # what is added to the outputs of the networks
 
     @property
     def runs(self) -> tuple[Run, ...]:
         """The networks: made when they are asked for, which most settings never are."""
         i, j, k = self.place
-        return tuple(self.trained[i, :, j, k])
+        runs = tuple(self.trained[i, :, j, k])
+        return runs if self.skip is None else tuple(map(self.skip.folded, runs))
 
 
 class Ensemble(NamedTuple):
@@ -433,6 +438,8 @@ def _tried(
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
                 for fold, rows in enumerate(held):
                     outside[:, :, rows] = result[i, fold].predict(samples.X[rows])
+                if samples.skip is not None:
+                    outside = samples.skip.added(outside, samples.X)
                 for j, k in np.ndindex(outside.shape[:2]):
                     loss = mean_loss(objective, outside[j, k][judged], of_judged.y, of_judged.costs)
                     loss = loss if isfinite(loss) else inf
@@ -444,7 +451,8 @@ def _tried(
         if choices.scoring is not None:
             score = -measured(target, outputs[judged], of_judged, choices)[0]
         setting = (hidden_sizes[i], alphas[j], penalties[k])
-        found.append(Candidate(*setting, loss, score, bins, outputs, result, (i, j, k)))
+        place = (i, j, k)
+        found.append(Candidate(*setting, loss, score, bins, outputs, result, place, samples.skip))
     return ranked(found)
 
 
@@ -457,7 +465,10 @@ def _trainings(
     best: _Best,
 ) -> Iterator[Sweep]:
     """Train with early stopping; or in steps, of which the caller puts the best into ``best``."""
-    X, y = samples.X, samples.y
+    X, y = (
+        samples.X,
+        samples.y if samples.skip is None else samples.skip.taken(samples.y, samples.X),
+    )
     first: dict[str, Any] = {**settings, "folds": held, "seed": choices.seed}
     if np.ptp(samples.costs):
         first["sample_weight"] = samples.costs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_args, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +28,17 @@ from fastgd.models.cutoffs import NAIVE
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
 from fastgd.models.intervals import Intervals, errors_for
+from fastgd.models.lags import Lags, decode_lags, decode_order, encode_lags
 from fastgd.models.model import Table
 from fastgd.models.row_splits import RowOrder
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
-from fastgd.tables.notations import DateOrder
 from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import (
     ClassTarget,
+    NumberTarget,
     Target,
     target_from_json,
     target_to_json,
@@ -59,6 +60,7 @@ _FITS: dict[str, codec.StoredField] = {
     # A file from before there were test sets has neither.
     "constant": StoredArray("f", "groups outputs", optional=True),
     "ridge": StoredArray("f", "groups coefficients", optional=True),
+    "base": StoredArray("f", "coefficients", optional=True),
 }
 _MEASURED: dict[str, codec.StoredField] = {
     "rows": StoredArray("i", "groups"),
@@ -105,8 +107,12 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
             _, parts[lead], content = codec.content_of(result)
             arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     header = {"names": models.keys.names, "notes": models.notes, "parts": parts}
+    header |= {"order": list(models.order)} if models.order else {}
     arrays |= models.intervals.encoded() if models.intervals else {}
-    return header | ({"order": list(models.order)} if models.order else {}), arrays
+    if models.lags is not None:
+        header["lags"], own = encode_lags(models.lags)
+        arrays |= own
+    return header, arrays
 
 
 def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -117,7 +123,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
     preparation = Preparation.from_json(text_of(arrays, "preparation.preparation"))
     target = target_from_json(text_of(arrays, "target.target"))
     groups, inputs, outputs = len(keys), len(preparation.names), arrays["outputs_mean"].shape[1]
-    order = _order(header["order"]) if "order" in header else None
+    order = decode_order(header["order"]) if "order" in header else None
     dimensions = {
         "groups": (groups,),
         "inputs": (inputs,),
@@ -160,6 +166,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         need(bool(np.isin(chosen, [MODELS.index(name) for name in fits.names]).all()))
     return {
         "order": order,
+        "lags": decode_lags(header.get("lags"), arrays, target, groups),
         "judged": codec.decode(_JUDGED, {}, content["judged."], dimensions) if order else {},
         "keys": keys,
         "preparation": preparation,
@@ -172,12 +179,6 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "intervals": intervals,
         "compared": {name: array for name, array in compared.items() if array is not None},
     }
-
-
-def _order(found: Any) -> RowOrder:
-    name, dates = found
-    need(dates in (None, *get_args(DateOrder)))
-    return RowOrder(text(name), dates)
 
 
 def _network(
@@ -234,6 +235,8 @@ class GroupModels(SavedResult, ShownInNotebooks):
         The error at each cutoff: see :attr:`cutoffs`.
     intervals : fastgd.models.intervals.Intervals or None
         The errors on rows that the models haven't seen, for :meth:`predict_interval`.
+    lags : Lags or None
+        The last values of the target in each group, if lags of it are inputs.
     """
 
     keys: Keys
@@ -248,6 +251,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
     order: RowOrder | None = field(default=None, repr=False)
     judged: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
     intervals: Intervals | None = field(default=None, repr=False)
+    lags: Lags | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -540,18 +544,19 @@ class GroupModels(SavedResult, ShownInNotebooks):
         Not used: day
         """
         columns, known = self._columns(df), {self.target.name, *self.keys.names}
-        unknown = self.keys.remarks(self.keys.codes(columns))
-        return [*unknown, *self.preparation.remarks(columns, known)]
+        columns, codes, lines = self._grouped(columns)
+        known |= {self.order.name} if self.order else set()
+        return [*self.keys.remarks(codes), *lines, *self.preparation.remarks(columns, known)]
 
     def _outputs(self, df: Table) -> FloatArray:
         columns = self._columns(df)
         used = (*self.keys.names, *(column.name for column in self.preparation.columns))
         check_lengths({name: columns[name] for name in used if name in columns})
-        codes = self.keys.codes(columns)
+        columns, codes, lines = self._grouped(columns)
         check_memory(32 * len(codes) * len(self.preparation.names), "the prediction")
         cells = self.preparation.cells(columns)
         unknown = [] if self.fallback else self.keys.remarks(codes)
-        for line in [*unknown, *self.preparation.remarks(cells)]:
+        for line in [*unknown, *lines, *self.preparation.remarks(cells)]:
             if self.order is None or not (
                 line.startswith(f"{self.order.name}: ") and " after " in line
             ):  # it is what these models were judged by
@@ -561,6 +566,14 @@ class GroupModels(SavedResult, ShownInNotebooks):
         if self.fallback is not None and (codes < 0).any():
             outputs[codes < 0] = self.fallback.predict(prepared[codes < 0])
         return outputs
+
+    def _grouped(self, columns: Mapping[str, Any]) -> tuple[Mapping[str, Any], Integers, list[str]]:
+        """A table with its lags, the groups of its rows, and lines as of :meth:`Lags.added`."""
+        codes = self.keys.codes(columns)
+        if self.lags is None or not isinstance(self.target, NumberTarget):
+            return columns, codes, []
+        columns, lines = self.lags.added(columns, self.target, codes)
+        return columns, codes, lines
 
     def _columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """The columns of a table; in a file, labels are strings where they were strings."""
@@ -604,6 +617,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
             None if shared is None else exported([shared], "to_onnx"),
             fits.ridge,
             fits.constant,
+            fits.base,
             self.chosen,
             spread,
         )

@@ -20,6 +20,7 @@ from fastgd.arguments.subsets import Integers, rows_of
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict
+from fastgd.models.lags import values_of
 from fastgd.models.row_splits import some_of
 from fastgd.store.files import is_folder
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
@@ -275,6 +276,7 @@ class GroupFits(NamedTuple):
     constant: FloatArray | None  # (groups, outputs); None in files of before
     ridge: FloatArray | None  # (groups, inputs + 1): coefficients of prepared inputs, and intercept
     shared: Run | None
+    base: FloatArray | None = None  # (inputs + 1,): what the outputs of all are added to
 
     @property
     def names(self) -> list[str]:
@@ -284,6 +286,11 @@ class GroupFits(NamedTuple):
 
     def outputs_of(self, name: str, prepared: FloatArray, codes: Integers) -> FloatArray:
         """Outputs (rows, outputs) of a model for prepared rows of these groups."""
+        found = self._learned(name, prepared, codes)
+        return found if self.base is None else found + values_of(self.base, prepared)
+
+    def _learned(self, name: str, prepared: FloatArray, codes: Integers) -> FloatArray:
+        """Outputs of a model, without what they are added to."""
         if name == "shared" and self.shared is not None:
             scaled = self.shared.predict(self.inputs.apply(prepared, codes))
             return self.outputs.undo(scaled, codes)
@@ -446,6 +453,13 @@ class Stages(NamedTuple):
     seed: int
     path: Path | None
     how: Mapping[str, Any]  # who trains: threads, executor, device
+    base: FloatArray | None = None  # of GroupFits
+
+    def _changes(self, rows: GroupRows) -> GroupRows:
+        """The rows with what is learned of them: the targets, or these minus the base."""
+        if self.base is None:
+            return rows
+        return rows._replace(targets=rows.targets - values_of(self.base, rows.inputs))
 
     def fit(self, rows: GroupRows) -> Fitted:
         """Learn the models of all groups."""
@@ -461,13 +475,15 @@ class Stages(NamedTuple):
         ridge = penalties = None
         is_number = not isinstance(self.target, ClassTarget)
         if is_number and self.groups * rows.inputs.shape[1] ** 2 <= MOST_MOMENTS:
-            tried = ridges(learned, self.groups, np.tile(PENALTIES, (self.groups, 1)))
+            tried = ridges(
+                self._changes(learned), self.groups, np.tile(PENALTIES, (self.groups, 1))
+            )
             tried = tried.transpose(1, 0, 2)
             of_each = [ridge_outputs(one, held.inputs, held.codes) for one in tried]
-            best = best_of(of_each, held, self.groups)
+            best = best_of(of_each, self._changes(held), self.groups)
             penalties, ridge = np.array(PENALTIES)[best], tried[best, np.arange(self.groups)]
         chosen = np.zeros(self.groups, np.int64)
-        first = GroupFits(inputs, outputs, trained, constant, ridge, shared)
+        first = GroupFits(inputs, outputs, trained, constant, ridge, shared, self.base)
         if self.model == "best":
             # Without validation rows the shared network has no prediction, and none is needed.
             names = first.names if len(held.codes) else ["network"]
@@ -516,14 +532,15 @@ class Stages(NamedTuple):
         trained = train_groups(scaled, self.groups, plans, shared, path, **self.how)
         ridge = None
         if penalties is not None:
-            ridge = ridges(rows, self.groups, penalties[:, None])[:, 0]
-        return GroupFits(inputs, outputs, trained, constant, ridge, shared)
+            ridge = ridges(self._changes(rows), self.groups, penalties[:, None])[:, 0]
+        return GroupFits(inputs, outputs, trained, constant, ridge, shared, self.base)
 
     def _scaled(self, rows: GroupRows) -> tuple[GroupRows, Scaling, Scaling, FloatArray]:
         """Scale the rows of groups whose targets vary, by the rows that are not held out.
 
         Returns these rows, the scaling of inputs and outputs, and the mean target of each group.
         """
+        rows = self._changes(rows)
         learned = rows.where(~rows.held)
         targets = Scaling.of_groups(learned.targets, learned.codes, self.groups)
         inputs = Scaling.of_groups(learned.inputs, learned.codes, self.groups)

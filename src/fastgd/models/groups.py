@@ -40,6 +40,7 @@ from fastgd.models.cutoffs import (
     naive_forecasts,
     seasons_of,
 )
+from fastgd.models.fit_choices import check_lags
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import (
@@ -52,6 +53,7 @@ from fastgd.models.group_training import (
     train_all_rows,
 )
 from fastgd.models.intervals import JUDGED_AT, Intervals
+from fastgd.models.lags import Lags, last_value, learns_changes
 from fastgd.models.model import Table
 from fastgd.models.row_splits import RowOrder, complete, encode_rows, hold_out, time_order
 from fastgd.optimizers import Adam, Axis, Hyperparameters
@@ -177,6 +179,7 @@ def fit_groups(
     test_last: str | int | None = None,
     horizon: int | None = None,
     cutoffs: int | None = None,
+    lags: int = 0,
     min_rows: int = 10,
     split_seed: Seed = 0,
     hidden_size: int | tuple[int, ...] = 16,
@@ -244,6 +247,9 @@ def fit_groups(
     cutoffs : int, optional
         With ``test_last``: their number, by default 3. They are ``horizon`` steps apart, or fewer
         if less than a third of a group would be left before the first one.
+    lags : int
+        With ``test_last``: the last values of the target in the group, this many, become inputs, as
+        in :func:`fastgd.fit`; after a cutoff those known at the cutoff.
     min_rows : int
         A group with fewer rows is trained with the setting that was best for all other groups, for
         the median of their iterations. At least 2.
@@ -327,14 +333,16 @@ def fit_groups(
     if classification is not None:
         classification = check_flag("classification", classification)
     count = _checked_cutoffs(test_last, horizon, cutoffs, test_share)
+    lags = check_lags(lags, test_last)
     table = _read(columns_from(df), by, target, inputs, decisions, classification, test_last)
     keys, order, shares = table.keys, table.order, (share, test_share)
     plan: Cutoffs | None = None
     if order is not None and table.time is not None:
         plan = Cutoffs.of(
             order, table.time, table.codes, keys, test_share, horizon, count,
-            lambda codes: hold_out(codes, len(keys), (share, 0.0), least, draw)[0],
+            lambda codes: hold_out(codes, len(keys), (share, 0.0), least, draw)[0], lags,
         )  # fmt: skip
+        table = table.with_lags(lags, plan, draw) if lags else table
     drawn = Split.random(*hold_out(table.codes, len(keys), shares, least, draw))
     splits = plan.splits if plan else (drawn,)
     preparation, encoder, rows, notes = table.encoded(splits[-1])
@@ -348,9 +356,11 @@ def fit_groups(
         # A seed that was left out is not in folders of version 0.2.0.
         own = {n: v for n, v in settings.items() if n != "seed" or v != 1}
         asked |= {"standardize": standardize, **own, **(plan.arguments if plan else {})}
+        asked |= {"lags": lags} if lags else {}
         _settle(path, rows, {"by": keys.names, "target": target}, asked)
     notes += _notes_of_rows(rows, plan, model, test_share)
-    stages = Stages(encoder, len(keys), settings, start, standardize, model, least, draw, path, how)
+    asked_for = settings, start, standardize, model, least, draw, path, how
+    stages = Stages(encoder, len(keys), *asked_for, table.base(preparation, encoder))
     cutoffs_judged = _judged(stages, table, plan) if plan else None
     found = stages.fit(rows)
     measured, compared, judged = found.measured, found.compared, {}
@@ -369,7 +379,10 @@ def fit_groups(
     intervals = Intervals.of_groups(encoder, spread, *forecasts)
     notes = [*notes, *(intervals.remarks(JUDGED_AT) if intervals else ())]
     known = (keys, preparation, encoder, found.fits, found.chosen, fallback)
-    return GroupModels(*known, measured, tuple(notes), compared, order, judged, intervals)
+    lags_kept = table.lags and table.lags.latest
+    return GroupModels(
+        *known, measured, tuple(notes), compared, order, judged, intervals, lags_kept
+    )
 
 
 def _checked_shares(validation: float, test: float, model: str) -> tuple[float, float]:
@@ -438,11 +451,12 @@ def _judged(stages: Stages, table: GroupTable, plan: Cutoffs) -> Judged:
     fits, forecasts = [], []
     season = seasons_of(plan.order, table.time, table.codes)
     for k, split in enumerate(plan.splits[:-1]):
-        _, encoder, rows, _ = table.encoded(split)
+        preparation, encoder, rows, _ = table.encoded(split)
         path = stages.path and stages.path / f"cutoff-{k}"
         if path is not None:
             path.mkdir(exist_ok=True)
-        found = stages._replace(target=encoder, path=path).fit(rows)
+        base = table.base(preparation, encoder)
+        found = stages._replace(target=encoder, path=path, base=base).fit(rows)
         test, outputs = rows.where(rows.test), found.judged
         own = None if season is None else season[split.some]
         rivals = naive_forecasts(rows, table.time[split.some], own, stages.groups)
@@ -492,11 +506,43 @@ class GroupTable(NamedTuple):
     notes: tuple[str, ...]
     order: RowOrder | None
     time: FloatArray | None  # (rows,), if there is an order
+    lags: Lags | None = None  # with the values of all rows, and
+    drawn: Integers | None = None  # the steps of each from the last values known
+    changes: bool = False  # whether networks learn the change since the first lag
+
+    def with_lags(self, lags: int, plan: Cutoffs, seed: int) -> GroupTable:
+        """Return it with its lags as columns."""
+        if self.wanted.kind != "numbers" or isinstance(self.target, ClassTarget):
+            raise ValueError(f"lags must be 0 for a target of classes, got {lags}")
+        assert self.order is not None
+        assert self.time is not None
+        rows = (self.codes, self.time, self.wanted.values)
+        size, labels = (lags, plan.horizon), list(self.keys)
+        found, drawn = Lags.learn(self.order, self.target.name, size, rows, seed, labels)
+        columns, _ = found.columns(*rows[:2], drawn)
+        learned = np.flatnonzero(plan.splits[0].learned)
+        known: dict[str, Any] = {
+            "notes": (*self.notes, found.note),
+            "decisions": self.decisions._replace(keep=[*self.decisions.keep, *found.names]),
+            "changes": learns_changes(found, columns, rows[2], learned, self.codes),
+        }
+        return self._replace(**known, lags=found, drawn=drawn)
+
+    def base(self, preparation: Preparation, target: Target) -> FloatArray | None:
+        """What is added to the outputs of models, if these learn changes."""
+        return last_value(self.lags, preparation, target) if self.changes else None
 
     def encoded(self, split: Split) -> tuple[Preparation, Target, GroupRows, list[str]]:
         """Prepare some rows, learned from those that aren't held out."""
         some, held, test = split.some, split.held[split.some], split.test[split.some]
         cells, wanted, learned = some_rows(self.cells, some), self.wanted[some], ~(held | test)
+        if self.lags is not None and self.drawn is not None and self.time is not None:
+            # What is known at the cutoff: lags are made of nothing else.
+            end, before = np.full(len(self.keys), -np.inf), some & ~split.test
+            np.maximum.at(end, self.codes[before], self.time[before])
+            known = self.lags.where(self.time <= end[self.codes])
+            own, _ = known.columns(self.codes[some], self.time[some], self.drawn[some])
+            cells = own | cells
         encoder, y, preparation, X = encode_rows(
             cells, wanted, self.target, learned, self.decisions
         )
@@ -506,6 +552,7 @@ class GroupTable(NamedTuple):
         told = [re.sub(r" or --keep .* uses it\)$", " uses it)", n) for n in preparation.notes]
         numbers = preparation.numbers(cells)
         leaked = leaks(preparation, numbers[learned], encoder, y[learned])
+        leaked = [line for line in leaked if not (self.lags and self.lags.has(line))]
         told += [*leaked, *notes_of(encoder, wanted)]
         name = (
             ""

@@ -18,6 +18,7 @@ from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable
 from fastgd.export.exportable import Exportable
 from fastgd.export.exported import Bounds, Exported
 from fastgd.models.intervals import Intervals, errors_for
+from fastgd.models.lags import Lags, decode_lags, encode_lags
 from fastgd.models.scores import Score, scorer_of
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
@@ -61,6 +62,9 @@ def encode(model: Any) -> tuple[JsonValues, Arrays]:
     header: JsonValues = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     header["notes"] = list(model.training_notes)
     header["counts"] = list(model.counts)
+    if model.lags is not None:
+        header["lags"], own = encode_lags(model.lags)
+        arrays |= own
     for k, run in enumerate(model.runs):
         of_run, own = encode_run(run)
         header["runs"].append(of_run)
@@ -97,8 +101,9 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
             for name, scores in header["scores"].items()
         },
         "training_notes": tuple(map(text, header.get("notes", ()))),
-        "counts": counts,
         "intervals": Intervals.decoded(arrays),
+        "counts": counts,
+        "lags": decode_lags(header.get("lags"), arrays, targets[0], 1),
     }
 
 
@@ -123,11 +128,13 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         empty if there was no test set. They are from before all rows were learned.
     training_notes : tuple of str
         How it was trained, one line each.
-    counts : tuple of int
-        How often each network counts in the mean of the outputs; empty if each counts once.
     intervals : fastgd.models.intervals.Intervals or None
         The errors on rows that the networks of the folds never saw, for :meth:`predict_interval`
         and :meth:`predict_set`. None in files of before, and of ``fastgd train``.
+    counts : tuple of int
+        How often each network counts in the mean of the outputs; empty if each counts once.
+    lags : Lags or None
+        The last values of the target, if lags of it are inputs.
     """
 
     runs: tuple[Run, ...]
@@ -135,8 +142,9 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
     targets: tuple[Target, ...]
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     training_notes: tuple[str, ...] = ()
-    counts: tuple[int, ...] = ()
     intervals: Intervals | None = None
+    counts: tuple[int, ...] = ()
+    lags: Lags | None = None
 
     def __repr__(self) -> str:
         """What it predicts, from how many inputs."""
@@ -537,16 +545,18 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         sort: tent in 1 row: not in the training table; these rows have no category
         Not used: age
         """
+        columns, lines = self._lagged(columns_from(table, self.preparation.texts))
         known = {target.name for target in self.targets}
-        return self.preparation.remarks(self.columns(table), known)
+        known |= {self.lags.order.name} if self.lags else set()
+        return [*lines, *self.preparation.remarks(columns, known)]
 
     def columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
-        """Return a table as a mapping of columns, read from a file if it is a path."""
-        return columns_from(table, self.preparation.texts)
+        """Return a table, read from a file if it is a path, as columns by name with its lags."""
+        return self._lagged(columns_from(table, self.preparation.texts))[0]
 
     def outputs(self, columns: Mapping[str, NDArray[Any] | Cells]) -> FloatArray:
         """Return the mean of the networks' outputs, (rows, outputs), before they are decoded."""
-        return self._mean(self.preparation.transform(columns))
+        return self._mean(self.preparation.transform(self._lagged(columns)[0]))
 
     def _mean(self, inputs: FloatArray) -> FloatArray:
         outputs = mean_outputs(self, self.runs, inputs, self.counts)
@@ -566,10 +576,18 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
 
     def _cells(self, table: Table) -> dict[str, Cells]:
         """Return the columns that are used; warn where they differ from those of the training."""
-        cells = self.preparation.cells(self.columns(table))
-        for line in self.preparation.remarks(cells):
+        columns, lines = self._lagged(columns_from(table, self.preparation.texts))
+        cells = self.preparation.cells(columns)
+        for line in [*lines, *self.preparation.remarks(cells)]:
             warn(line)
         return cells
+
+    def _lagged(self, columns: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+        """A table with its lags, and a line if rows lie further ahead than the horizon."""
+        target = self.targets[0]
+        if self.lags is None or not isinstance(target, NumberTarget):
+            return columns, []
+        return self.lags.added(columns, target)
 
 
 def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]]:

@@ -402,6 +402,7 @@ class Decisions(NamedTuple):
     seed: int = 0
     bins: int = 0
     clip: bool = False
+    plain: Collection[str] = ()  # columns that have neither bins nor a bound
 
     def check(self) -> None:
         """Raise if a value is not as described there, whatever the table."""
@@ -584,7 +585,8 @@ def _learn_numbers(name: str, cells: Cells, kept: str, decisions: Decisions) -> 
     median = float(np.median(numbers / 2) * 2)
     mean, scale = moments(name, numbers) if decisions.standardize else (0.0, 1.0)
     bins, clip = tuple[float, ...](), 0.0
-    if decisions.standardize and (numbers != low).any() and (numbers[numbers != low] != high).any():
+    varied = (numbers != low).any() and (numbers[numbers != low] != high).any()
+    if decisions.standardize and varied and name not in decisions.plain:
         # Cells of the table, selected with whole numbers: the same bits on every machine.
         ranked, last = np.sort(numbers), len(numbers) - 1
         if decisions.bins:
