@@ -369,9 +369,8 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
             return mean if self.classes else np.stack(decoded(self.targets, mean), axis=1)
 
         X = self.preparation.transform(cells)
-        return PartialDependence(
-            name, outputs, grid, *partial_dependence(predict, X, own, name, grid)
-        )
+        found = partial_dependence(predict, X, own, name, grid)
+        return PartialDependence(name, outputs, grid, *found, bool(self.classes))
 
     @property
     def classes(self) -> tuple[str, ...] | None:

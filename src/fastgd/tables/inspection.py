@@ -89,6 +89,8 @@ class PartialDependence(ShownInNotebooks):
         The means over the rows, in the target's unit.
     individual : (outputs, rows, points) array
         The predictions of each row.
+    of_classes : bool
+        Whether these are probabilities of classes.
     """
 
     column: str
@@ -96,6 +98,7 @@ class PartialDependence(ShownInNotebooks):
     values: NDArray[Any] = field(repr=False)
     average: FloatArray = field(repr=False)
     individual: FloatArray = field(repr=False)
+    of_classes: bool = False
 
     def _described(self) -> Description:
         step = -(-len(self.values) // SHOWN)
