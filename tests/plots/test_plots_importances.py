@@ -61,7 +61,7 @@ def test_numbers_have_a_mean_a_band_and_curves(model):
     corners = ax.collections[0].get_paths()[0].vertices[:, 1]
     low, high = np.quantile(found.individual[0], [0.1, 0.9], axis=0)
     assert {*low, *high} == {*corners}
-    assert ax.get_title(loc="left") == "partial dependence on size: mean and middle 80 % of 60 rows"
+    assert ax.get_title(loc="left") == "partial dependence on size: 60 rows, middle 80 %"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("size", "prediction of price")
 
 

@@ -16,7 +16,7 @@ from fastgd.tables.inspection import Importances, PartialDependence, value_text
 NUMBERS = "{x:,.6g}"
 """How numbers of an axis are written."""
 
-WIDE = 60
+WIDE = 56
 """Characters in a line of a title."""
 
 MIDDLE = 0.1, 0.9
@@ -70,7 +70,9 @@ def importances(found: Any, table: Any = None, *, ax: Axes | None = None) -> Axe
     with axes(ax, figsize=(6.4, 1.5 + 0.28 * max(count, 4))) as drawn:
         places = np.arange(count)[::-1]
         bars = {"color": "#333333", "linewidth": 1}
-        drawn.barh(places, found.mean[:count], xerr=found.spread[:count], error_kw=bars)
+        drawn.barh(
+            places, found.mean[:count], xerr=found.spread[:count], color=COLORS[0], error_kw=bars
+        )
         drawn.axvline(0, color="#999999", linewidth=0.8)
         drawn.set_yticks(places[::-1], names[::-1])
         drawn.set_ylim(min(0, count - 4) - 0.6, count - 0.4)  # a single bar isn't a wall
@@ -139,7 +141,7 @@ def partial(
     what = "probability" if found.of_classes else "prediction"
     name = user_text(found.column, LINE)
     rows = f"{found.individual.shape[1]:,} rows"
-    title = f"partial dependence on {name}: mean and middle 80 % of {rows}"
+    title = f"partial dependence on {name}: {rows}, middle 80 %"
     is_text = found.values.dtype.kind == "U"
     many = min(STRINGS, len(found.values)) if is_text else 0
     size = (6.4, 1.6 + 0.3 * max(many, 4)) if is_text else (6.4, 4.2)
