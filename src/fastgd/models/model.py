@@ -466,7 +466,7 @@ def known_targets(
     cells = cells_of(target.name, columns[target.name])
     if cells.missing.all():
         raise ValueError(f"target {shown(target.name)} must have a value in a row, got none")
-    return ~cells.missing, target.encode(np.asarray(columns[target.name])[~cells.missing])
+    return ~cells.missing, target.encode(cells[~cells.missing])
 
 
 def mean_outputs(owner: object, runs: Sequence[Run], inputs: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastgd.checks.messages import SHORT
 from fastgd.checks.presentation import HEIGHT, WIDTH, GroupErrors, thumbnail
-from fastgd.plots.importances import importances, partial
+from fastgd.plots.dependence import importances, partial
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
 from fastgd.plots.maps import trainability
 from fastgd.plots.planes import surface
