@@ -65,6 +65,17 @@ def test_numbers_have_a_mean_a_band_and_curves(model):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("size", "prediction of price")
 
 
+def test_values_in_any_order_are_one_line(model):
+    given, sorted_ones = (
+        model.partial(TABLE, "size", values=v) for v in ([90, 30, 60], [30, 60, 90])
+    )
+    lines = [
+        [line.get_xydata().tolist() for line in plots.partial(one).lines]
+        for one in (given, sorted_ones)
+    ]
+    assert lines[0] == lines[1]
+
+
 def test_dates_are_dates(model):
     ax = plots.partial(model, TABLE, "day")
     assert "Date" in type(ax.xaxis.get_major_formatter()).__name__

@@ -11,22 +11,13 @@ from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_choice
 from fastgd.plots.networks import BARS, LINE
 from fastgd.plots.style import COLORS, Axes, axes, legend_text, user_text
-from fastgd.tables.inspection import Importances, PartialDependence, value_text
+from fastgd.tables.inspection import Importances, PartialDependence
 
-NUMBERS = "{x:,.6g}"
-"""How numbers of an axis are written."""
+NUMBERS, WIDE = "{x:,.6g}", 56
+"""How numbers of an axis are written; characters in a line of a title."""
 
-WIDE = 56
-"""Characters in a line of a title."""
-
-MIDDLE = 0.1, 0.9
-"""Quantiles of the rows' predictions between which the band is."""
-
-CURVES = 40
-"""Rows with a curve of their own, at most, spread evenly over the table."""
-
-STRINGS = 20
-"""Strings that are drawn, at most."""
+CURVES, MIDDLE = 40, (0.1, 0.9)
+"""Rows with a curve of their own, at most; quantiles of all rows between which the band is."""
 
 
 def importances(found: Any, table: Any = None, *, ax: Axes | None = None) -> Axes:
@@ -132,55 +123,48 @@ def partial(
     if not isinstance(found, PartialDependence):
         rule = "found must be a PartialDependence, or a model with a table and a column"
         raise TypeError(f"{rule}, got {shown(found)}")
-    outputs = found.outputs
+    outputs, values = found.outputs, found.values
     if output is not None:
         outputs = (check_choice("output", output, outputs),)
     elif found.of_classes and len(outputs) == 2:
         outputs = outputs[1:]
-    outputs = outputs[: len(COLORS)]
+    outputs, alone = outputs[: len(COLORS)], len(outputs) == 1
+    is_text = values.dtype.kind == "U"
+    order = np.arange(len(values))[:BARS] if is_text else np.argsort(values, kind="stable")
+    values, count = values[order], len(order)
     what = "probability" if found.of_classes else "prediction"
     name = user_text(found.column, LINE)
-    rows = f"{found.individual.shape[1]:,} rows"
-    title = f"partial dependence on {name}: {rows}, middle 80 %"
-    is_text = found.values.dtype.kind == "U"
-    many = min(STRINGS, len(found.values)) if is_text else 0
-    size = (6.4, 1.6 + 0.3 * max(many, 4)) if is_text else (6.4, 4.2)
-    with axes(ax, figsize=size) as drawn:
+    title = f"partial dependence on {name}: {found.individual.shape[1]:,} rows, middle 80 %"
+    height = 1.6 + 0.3 * max(count, 4) if is_text else 4.2
+    with axes(ax, figsize=(6.4, height)) as drawn:
         for k, own in enumerate(outputs):
             place = found.outputs.index(own)
-            label, color, mean = legend_text(own), COLORS[k], found.average[place]
-            low, high = np.quantile(found.individual[place], MIDDLE, axis=0)
+            label, color, mean = legend_text(own), COLORS[k], found.average[place, order]
+            curves = found.individual[place][:, order]
+            low, high = np.quantile(curves, MIDDLE, axis=0)
             if is_text:
-                at = np.arange(many)[::-1] - 0.6 * (k - (len(outputs) - 1) / 2) / len(outputs)
-                drawn.hlines(at, low[:many], high[:many], color=color, linewidth=2, alpha=0.4)
-                drawn.plot(mean[:many], at, "o", color=color, label=label)
+                at = np.arange(count)[::-1] - 0.6 * (k - (len(outputs) - 1) / 2) / len(outputs)
+                drawn.hlines(at, low, high, color=color, linewidth=2, alpha=0.4)
+                drawn.plot(mean, at, "o", color=color, label=label)
                 continue
-            if len(outputs) == 1:
-                rows = found.individual[place]
-                few = rows[:: -(-len(rows) // CURVES)]
-                drawn.plot(found.values, few.T, color="#999999", linewidth=0.5, alpha=0.6)
-            drawn.fill_between(found.values, low, high, color=color, alpha=0.15, linewidth=0)
-            drawn.plot(found.values, mean, color=color, linewidth=2, label=label)
-        wanted = f"{what} of {user_text(outputs[0], LINE)}" if len(outputs) == 1 else what
-        (drawn.xaxis if is_text else drawn.yaxis).set_major_formatter(NUMBERS)
+            if alone:
+                few = curves[:: -(-len(curves) // CURVES)]
+                drawn.plot(values, few.T, color="#999999", linewidth=0.5, alpha=0.6)
+            drawn.fill_between(values, low, high, color=color, alpha=0.15, linewidth=0)
+            drawn.plot(values, mean, color=color, linewidth=2, label=label)
+        wanted = f"{what} of {user_text(outputs[0], LINE)}" if alone else what
         if is_text:
-            texts = [user_text(value_text(one), LINE) for one in found.values[:many]]
-            drawn.set_yticks(range(many), texts[::-1])
-            drawn.set_ylim(min(0, many - 4) - 0.6, many - 0.4)
+            drawn.set_yticks(range(count), [user_text(one, LINE) for one in values[::-1]])
+            drawn.set_ylim(min(0, count - 4) - 0.6, count - 0.4)
             drawn.grid(visible=False, axis="y")
+            drawn.xaxis.set_major_formatter(NUMBERS)
             drawn.set(xlabel=wanted, ylabel=name)
         else:
-            drawn.plot(
-                found.values,
-                np.zeros(len(mean)),
-                "|",
-                color="#333333",
-                markersize=6,
-                transform=drawn.get_xaxis_transform(),
-                clip_on=False,
-            )  # where rows are
+            bottom = drawn.get_xaxis_transform()  # quantiles of the column: where rows are
+            drawn.plot(values, 0 * mean, "|", color="#333333", transform=bottom, clip_on=False)
+            drawn.yaxis.set_major_formatter(NUMBERS)
             drawn.set(xlabel=name, ylabel=wanted)
-        if len(outputs) > 1:
+        if not alone:
             drawn.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
         drawn.set_title(fill(title, WIDE))
     return drawn

@@ -103,14 +103,12 @@ class PartialDependence(ShownInNotebooks):
     def _described(self) -> Description:
         step = -(-len(self.values) // SHOWN)
         found = zip(self.values[::step], self.average.T[::step], strict=True)
-        rows = [(value_text(value), *(f"{one:.4g}" for one in means)) for value, means in found]
+        rows = [
+            (f"{own:.4g}" if isinstance(own, float) else text_of(own), *(f"{x:.4g}" for x in means))
+            for own, means in found
+        ]
         table = ShownTable(rows, (self.column, *self.outputs))
         return Description(f"Partial dependence on {self.column}", [table], self)
-
-
-def value_text(value: Any) -> str:
-    """A value of a column: a number with 4 digits, a date or a string."""
-    return f"{value:.4g}" if isinstance(value, float) else text_of(value)
 
 
 def permutation_importances(
