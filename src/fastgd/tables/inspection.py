@@ -44,7 +44,7 @@ class Importances(ShownInNotebooks):
     target : str
         What is predicted.
     measure : str
-        What is measured, such as "rise of mean |error|".
+        What is measured, such as "rise of log loss".
     names : tuple of str
         The columns.
     mean, spread : (columns,) array
