@@ -14,7 +14,7 @@ import fastgd
 from cases import XOR_CSV
 from command import assert_refused
 from fastgd import Model, Run
-from fastgd.cli.result_tables import print_scores
+from fastgd.cli.result_tables import number_text, print_scores
 from fastgd.optimizers import Adam
 
 RANDOM = np.random.default_rng(5)
@@ -248,6 +248,23 @@ def test_what_can_not_be_fitted(run, words, message):
     assert not Path("m.txt").exists()
 
 
+def test_it_says_which_columns_matter(run):
+    words = ["fit", "houses.csv", "--target", "price", *SMALL]
+    _, out, _ = run(*words)
+    _, given, _ = run(*words, "--json")
+    facts = json.loads(given)["importances"]
+    assert "How much worse the test set is predicted if a column is shuffled\n" in out
+    table = out.partition("if a column is shuffled\n")[2]
+    assert re.search(r"column +rise of mean \|error\| +5 times", table)
+    lines = [line.split() for line in table.splitlines()[4:7]]
+    assert [line[0] for line in lines] == facts["names"]
+    assert {*facts["names"]} == {"size", "city", "garden"}
+    assert lines[0][1:] == [number_text(facts[name][0]) for name in ("mean", "spread")]
+    _, out, _ = run(*words, "--test-fraction", "0", "--json")
+    assert json.loads(out)["importances"] is None
+    assert "shuffled" not in run(*words, "--test-fraction", "0")[1]
+
+
 # fastgd predict
 
 
@@ -340,6 +357,73 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
     assert json.loads(out)["predictions"]["price"] == expected
 
 
+NEW = "id;size;city;garden;price\n007;50,5;Rome;True;1\n=8;-3,5;Oslo;false;2,50\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("--keep size,id", ["id", "size"]),
+        ("--keep size --keep id", ["id", "size"]),
+        ("--keep-all", ["id", "size", "city", "garden", "price"]),
+    ],
+)
+def test_columns_are_kept_as_they_are_in_the_file(run, model, words, kept):
+    Path("new.csv").write_text(NEW)
+    asked = ["predict", "m.npz", "new.csv", *words.split()]
+    assert run(*asked, "--csv", "p.csv", "--raw-text")[0] == 0
+    with open("p.csv", encoding="utf-8", newline="") as file:
+        header, *lines = csv.reader(file)
+    assert header == [*kept, "predicted price" if "price" in kept else "price"]
+    cells = [
+        dict(zip(*map(str.split, (NEW.splitlines()[0], row), ";;"), strict=True))
+        for row in NEW.splitlines()[1:]
+    ]
+    assert [line[:-1] for line in lines] == [[own[name] for name in kept] for own in cells]
+    assert [float(line[-1]) for line in lines] == model.predict("new.csv").tolist()
+    facts = json.loads(run(*asked, "--json")[1])
+    assert facts["kept"] == {name: [own[name] for own in cells] for name in kept}
+    _, out, _ = run(*asked)
+    assert re.search(r"row +" + " +".join(header), out)
+    assert re.search(r"  1 +" + " +".join(cells[0][name] for name in kept), out)
+
+
+@pytest.mark.usefixtures("model")
+def test_numbers_that_are_kept_are_no_formulas_and_columns_may_have_commas(run):
+    Path("new.csv").write_text(NEW.replace("id", '"a,b"', 1))
+    words = ["--keep", "a,b", "--keep", "size", "--csv", "p.csv"]
+    code, _, err = run("predict", "m.npz", "new.csv", *words)
+    assert (code, "1 cell in p.csv might be run" in err) == (0, True)
+    with open("p.csv", encoding="utf-8", newline="") as file:
+        assert [line[:2] for line in csv.reader(file)] == [
+            ["a,b", "size"], ["007", "50,5"], ["'=8", "-3,5"],
+        ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("model")
+def test_what_is_too_wide_is_not_shown(run):
+    wide = [f"column number {k}" for k in range(9)]
+    lines = [";".join(wide), *[";".join(["cell " * 20] * 9)] * 2]
+    Path("new.csv").write_text(
+        "\n".join(f"{a};{b}" for a, b in zip(NEW.splitlines(), lines, strict=True))
+    )
+    _, out, _ = run("predict", "m.npz", "new.csv", "--keep-all")
+    assert "... and 9 columns more: --csv FILE.csv has all" in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert re.search(r"row +id +size +city +garden +price +predicted price", out)
+
+
+@pytest.mark.usefixtures("model")
+def test_columns_of_parquet_are_kept_as_texts(run):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    days = pd.to_datetime(["2026-01-02", None])
+    houses = {"size": [50.5, 60], "city": ["Rome", "Oslo"], "garden": [True, False], "day": days}
+    pd.DataFrame(houses).to_parquet("new.parquet")
+    facts = json.loads(run("predict", "m.npz", "new.parquet", "--keep", "day,size", "--json")[1])
+    assert facts["kept"] == {"size": ["50.5", "60"], "day": ["2026-01-02", ""]}
+
+
 @pytest.mark.usefixtures("model")
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -359,6 +443,19 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
         ),
         ("m.npz houses.csv --interval 1", "--interval must be a number above 0 and below 1, got 1"),
         ("m.npz houses.csv --interval x", "--interval must be a number, got 'x'"),
+        (
+            "m.npz houses.csv --keep sise",
+            "--keep must be a column of .* got 'sise': did you mean size",
+        ),
+        ("m.npz houses.csv --keep id,id", "--keep must name each column once, got 'id' twice$"),
+        (
+            "m.npz houses.csv --keep id --keep-all",
+            "--keep must be left out with --keep-all, got 'id'$",
+        ),
+        (
+            "m.npz both.csv --keep-all",
+            "--keep must not name a column of the predictions, got 'predicted price'$",
+        ),
         ("m.npz no.csv", "no.csv: No such file or directory$"),
         ("m.npz houses.csv --csv p.txt", "must end in .csv, got 'p.txt'$"),
         ("m.npz houses.csv --csv houses.csv", "it is the file that is read$"),
@@ -366,6 +463,7 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
 )
 def test_what_can_not_be_predicted(run, words, message):
     Path("big.csv").write_text("size,city,garden\nbig,Rome,true\n")
+    Path("both.csv").write_text("size,city,garden,price,predicted price\n2,Rome,true,3,4\n")
     Path("german.csv").write_text("size;city;garden\n2,5;Rome;true\nk.A.;Rome;true\n")
     table = {"shop": ["a", "b"] * 3, "x": range(6), "y": range(6)}
     if "groups.npz" in words:

@@ -13,6 +13,7 @@ import fastgd
 from fastgd import plots
 from fastgd.optimizers import Adam
 from fastgd.plots.style import encode
+from fastgd.tables.inspection import Importances, PartialDependence
 from thinning import some
 
 LONG = "very " * 80
@@ -80,6 +81,17 @@ def of_a_run():
     return plots.sensitivity(run, np.eye(len(NAMES)), names=NAMES)[0]
 
 
+def importances():
+    each = np.arange(len(NAMES) * 2.0).reshape(-1, 2)
+    return Importances(IN_A_TITLE, "rise", tuple(NAMES), each.mean(axis=1), each.std(axis=1), each)
+
+
+def strings():
+    rows = np.zeros((1, 3, len(NAMES)))
+    texts = np.array(NAMES)
+    return PartialDependence(NAMES[2], (IN_A_TITLE,), texts, rows[:, 0], rows)
+
+
 MODEL = "sensitivity of a model"
 
 # What is drawn, and which names are in it.
@@ -92,6 +104,9 @@ DRAWN = {
     "race": (lambda: plots.race(race(), race().surface(resolution=3))[0], NAMES),
     "surface": (lambda: plots.surface(race().surface(resolution=3), paths=race().runs), NAMES),
     "sensitivity": (of_a_run, NAMES),
+    "importances": (lambda: plots.importances(importances()), NAMES),
+    "partial": (lambda: plots.partial(strings()), NAMES),
+    "partial on a number": (lambda: plots.partial(*model(), f"{NAMES[2]}2"), sorted(NAMES)[:7]),
     MODEL: (lambda: plots.sensitivity(*model())[0], NAMES[:7]),
 }
 
@@ -129,7 +144,9 @@ def test_names_are_drawn_as_they_are(plot, kind):
         assert not is_formula or "mathdefault" in text.get_text(), text  # a logarithmic axis
 
 
-@pytest.mark.parametrize("result", [grouped, race, lambda: model()[0], groups])
+@pytest.mark.parametrize(
+    "result", [grouped, race, lambda: model()[0], groups, importances, strings]
+)
 def test_notebooks_show_names_as_they_are(result):
     page = result()._repr_html_()
     text = "".join(ElementTree.fromstring(page.encode()).itertext())

@@ -51,6 +51,10 @@ SURFACE = Later(lambda: fastgd.surface(X, Y, RUN(), resolution=5))
 MAP = Later(lambda: fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3))))
 BOXES = Later(lambda: MAP().box_counting())
 ROLL = Later(lambda: bucket.roll(curve="x**2", start=[1.0, -2.0], record_path=True))
+TABLE = {"a": [0.0, 1, 2, 4] * 10, "b": ["x", "y"] * 20}
+MODEL = Later(
+    lambda: fastgd.fit(TABLE | {"c": [*range(40)]}, "c", hidden_size=[()], folds=2, keep=["a"])
+)
 BASINS = Later(lambda: bucket.basins(balls=10, record_path=True))
 
 
@@ -126,6 +130,21 @@ CALLS = {
     "plots.sensitivity": (
         plots.sensitivity,
         {"network": RUN, "X": X, "names": None, "standardized": False, "ax": None},
+    ),
+    "plots.importances": (
+        plots.importances,
+        {"found": MODEL, "table": TABLE | {"c": [*range(40)]}, "ax": None},
+    ),
+    "plots.partial": (
+        plots.partial,
+        {"found": MODEL, "table": TABLE, "column": "a", "output": None, "ax": None},
+    ),
+    "model.importances": (
+        Later(lambda: MODEL().importances),
+        {"table": TABLE | {"c": [*range(40)]}, "repeats": 2, "seed": 1, "scoring": None},
+    ),
+    "model.partial": (
+        Later(lambda: MODEL().partial), {"table": TABLE, "column": "a", "values": [1, 2]}
     ),
     "plots.race": (plots.race, {"race": RACE, "surface": SURFACE, "ax": None}),
     "plots.surface": (
@@ -210,7 +229,7 @@ def test_odd_arguments_are_refused_by_a_rule(name, place):
         except (TypeError, ValueError) as error:
             outcome = "stated" if stated(error) else f"{type(error).__name__}: {error}"
         except OSError as error:  # of a path, that it can't be opened
-            outcome = "stated" if place in ("path", "out") else repr(error)
+            outcome = "stated" if place in ("path", "out", "table") else repr(error)
         except Exception as error:
             outcome = repr(error) if odd != "hostile" else type(error).__name__
         plt.close("all")

@@ -20,9 +20,9 @@ from fastgd.cli.result_tables import number_text, scores_line
 from fastgd.cli.terminal import fits, print_plain, print_rich, print_table
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.models.intervals import errors_for
-from fastgd.models.model import decoded
+from fastgd.models.model import decoded, known_targets
 from fastgd.models.scores import Scores, scores_of
-from fastgd.tables.column_values import DURATION, cells_of, is_missing, text_of, texts_shown
+from fastgd.tables.column_values import DURATION, cells_of, texts_shown
 from fastgd.tables.columns import DateColumn, NumberColumn, TargetColumn, TextColumn
 from fastgd.tables.preparation import column_names
 from fastgd.tables.reading import TextTable, about, read_table
@@ -189,13 +189,11 @@ def _kept(
         raise RefusedError(f"--keep must be left out with --keep-all, got {names[0]!r}")
     asked = [part for name in names for part in ([name] if name in table else name.split(","))]
     chosen = list(table) if keep_all else column_names("--keep", asked, table)
-    kept = {}
+    kept: dict[str, list[str]] = {}
     for name in (name for name in table if name in chosen):
-        cells: Any = table[name]
-        if not isinstance(cells, list):  # of a Parquet file
-            missing = is_missing(cells)
-            cells = ["" if no else text_of(one) for one, no in zip(cells, missing, strict=True)]
-        kept[name] = cells
+        own: Any = table[name]  # of a Parquet file an array
+        texts = own if isinstance(own, list) else cells_of(name, own).texts
+        kept[name] = ["" if text is None else str(text) for text in texts]
     return kept
 
 
@@ -241,14 +239,11 @@ def _predictions(model: Model, outputs: Any) -> dict[str, list[Any]]:
 def _scores(model: Model, outputs: Any, columns: Any) -> Scores:
     """The scores of the predictions, if the table has the target."""
     target = model.targets[0]
-    if len(model.targets) > 1 or target.name not in columns:
+    if len(model.targets) > 1:
         return {}
     try:
-        known = ~cells_of(target.name, columns[target.name]).missing
-        if not known.any():
-            return {}
-        encoded = target.encode(np.asarray(columns[target.name])[known])
-    except (TypeError, ValueError):  # other classes, or something else: it is not needed
+        known, encoded = known_targets(target, columns)
+    except (TypeError, ValueError):  # none, other classes, or something else: it is not needed
         return {}
     return scores_of(target, outputs[known], encoded, model.runs[0].options)
 

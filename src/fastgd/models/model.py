@@ -493,9 +493,8 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
             return mean if self.classes else np.stack(decoded(self.targets, mean), axis=1)
 
         X = self.preparation.transform(cells)
-        return PartialDependence(
-            name, outputs, grid, *partial_dependence(predict, X, own, name, grid)
-        )
+        found = partial_dependence(predict, X, own, name, grid)
+        return PartialDependence(name, outputs, grid, *found, bool(self.classes))
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -607,7 +606,7 @@ def known_targets(
     cells = cells_of(target.name, columns[target.name])
     if cells.missing.all():
         raise ValueError(f"target {shown(target.name)} must have a value in a row, got none")
-    return ~cells.missing, target.encode(np.asarray(columns[target.name])[~cells.missing])
+    return ~cells.missing, target.encode(cells[~cells.missing])
 
 
 def mean_outputs(

@@ -6,6 +6,7 @@ They only draw; the results are computed elsewhere. Without matplotlib they rais
 
 from fastgd.plots import thumbnails as _thumbnails  # noqa: F401 - registers them
 from fastgd.plots.balls import basins, film, roll
+from fastgd.plots.dependence import importances, partial
 from fastgd.plots.maps import box_counts, trainability, zoom_film
 from fastgd.plots.networks import direction_changes, predictions, sensitivity, weight_paths
 from fastgd.plots.planes import surface
@@ -18,7 +19,9 @@ __all__ = [
     "direction_changes",
     "errors",
     "film",
+    "importances",
     "measured",
+    "partial",
     "predictions",
     "race",
     "roll",

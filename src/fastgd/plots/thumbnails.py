@@ -9,6 +9,7 @@ import numpy as np
 
 from fastgd.checks.messages import SHORT
 from fastgd.checks.presentation import HEIGHT, WIDTH, GroupErrors, thumbnail
+from fastgd.plots.dependence import importances, partial
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
 from fastgd.plots.maps import trainability
 from fastgd.plots.planes import surface
@@ -17,6 +18,7 @@ from fastgd.plots.trainings import draw_curves, errors
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.studies.trainability_map import Trainability
+from fastgd.tables.inspection import Importances, PartialDependence
 from fastgd.training import statistics
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep
@@ -100,6 +102,18 @@ def _race(race: Race, ax: Any) -> str:
 def _map(found: Trainability, ax: Any) -> str:
     trainability(found, ax=ax)
     return "Learning rates at which trainings converged, and at which they diverged"
+
+
+@_draws(Importances)
+def _importances(found: Importances, ax: Any) -> str:
+    importances(found, ax=ax)
+    return "How much worse the predictions are without each column"
+
+
+@_draws(PartialDependence)
+def _partial(found: PartialDependence, ax: Any) -> str:
+    partial(found, ax=ax)
+    return "The mean prediction against the values of a column, and those of rows"
 
 
 @_draws(GroupErrors)

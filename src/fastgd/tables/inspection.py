@@ -44,7 +44,7 @@ class Importances(ShownInNotebooks):
     target : str
         What is predicted.
     measure : str
-        What is measured, such as "rise of mean |error|".
+        What is measured, such as "rise of log loss".
     names : tuple of str
         The columns.
     mean, spread : (columns,) array
@@ -89,6 +89,8 @@ class PartialDependence(ShownInNotebooks):
         The means over the rows, in the target's unit.
     individual : (outputs, rows, points) array
         The predictions of each row.
+    of_classes : bool
+        Whether these are probabilities of classes.
     """
 
     column: str
@@ -96,18 +98,17 @@ class PartialDependence(ShownInNotebooks):
     values: NDArray[Any] = field(repr=False)
     average: FloatArray = field(repr=False)
     individual: FloatArray = field(repr=False)
+    of_classes: bool = False
 
     def _described(self) -> Description:
         step = -(-len(self.values) // SHOWN)
         found = zip(self.values[::step], self.average.T[::step], strict=True)
-        rows = [(value_text(value), *(f"{one:.4g}" for one in means)) for value, means in found]
+        rows = [
+            (f"{own:.4g}" if isinstance(own, float) else text_of(own), *(f"{x:.4g}" for x in means))
+            for own, means in found
+        ]
         table = ShownTable(rows, (self.column, *self.outputs))
         return Description(f"Partial dependence on {self.column}", [table], self)
-
-
-def value_text(value: Any) -> str:
-    """A value of a column: a number with 4 digits, a date or a string."""
-    return f"{value:.4g}" if isinstance(value, float) else text_of(value)
 
 
 def permutation_importances(
