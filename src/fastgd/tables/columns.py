@@ -564,7 +564,8 @@ def _learn_numbers(name: str, cells: Cells, kept: str, decisions: Decisions) -> 
         # Cells of the table, selected with whole numbers: the same bits on every machine.
         ranked, last = np.sort(numbers), len(numbers) - 1
         if decisions.bins:
-            edges = ranked[np.arange(decisions.bins + 1) * last // decisions.bins]
+            count = min(decisions.bins, last)
+            edges = ranked[np.arange(count + 1) * last // count]
             bins = tuple(np.unique(edges).tolist())
         elif decisions.clip:
             first, third = ranked[[last // 4, 3 * last // 4]].tolist()
