@@ -52,8 +52,9 @@ def test_predictions(tmp_path, options):
     np.testing.assert_allclose(found, known, rtol=1e-3)
 
 
-def test_bounds_of_each_group(tmp_path):
-    models = fitted()
+@pytest.mark.parametrize("options", [{}, {"unknown": "global"}])
+def test_bounds_of_each_group(tmp_path, options):
+    models = fitted(**options)
     known, ends = models.predict_interval(NEW), ("low", "high")
     found = ask(models, tmp_path / "m.onnx", NEW, interval=0.9)
     assert np.isnan(known).any(axis=1).sum() == 5

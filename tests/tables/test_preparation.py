@@ -564,6 +564,8 @@ DAMAGED = {
     "not finite": _changed(columns__0__mean=float("nan")),
     "one edge": _changed(columns__0__bins=[1.0]),
     "edges": _changed(columns__0__bins=[1.0, 1.0, 2.0]),
+    "a bin without end": _changed(columns__0__bins=[-1e308, 1e308]),
+    "bins and a bound": _changed(columns__0__bins=[1.0, 2.0], columns__0__clip=3.0),
     "a bound below 0": _changed(columns__0__clip=-1.0),
     "a text for a number": _changed(columns__0__median="1"),
     "a number for a name": _changed(columns__0__name=1),
