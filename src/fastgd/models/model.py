@@ -372,6 +372,7 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         ...     print(note)
         sort: text: an input for each of flat, house
         numbers standardized: size
+        90 % intervals: 100.0 % of the test set lie inside; mean width ...
         learned again from all 40 rows, in folds as before; ...
         """
         return (*self.preparation.notes, *self.training_notes)
