@@ -1,5 +1,6 @@
 """Runs and models that tests export: every unit, and every kind of column and of target."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -100,7 +101,14 @@ TABLE = table_of(60, unknown=False)
 FEW = {"max_categories": 4, "drop": [name for name in TABLE if name != "owner"]}
 OWNER = Preparation.learn(TABLE, **FEW, encoding="target", y=TABLE["size"][:, None])
 OTHERS = Preparation.learn(TABLE, max_categories=4, drop=["owner"])
-PREPARATION = Preparation(OTHERS.columns + OWNER.columns)
+
+
+def other_numbers(size, built):
+    """The first columns: the size clipped smoothly, the year in bins."""
+    return replace(size, clip=0.5), replace(built, bins=(1900.0, 1951.3, 1960.0, 2010.0))
+
+
+PREPARATION = Preparation(other_numbers(*OTHERS.columns[:2]) + OTHERS.columns[2:] + OWNER.columns)
 PRICE, YEARS = 3000 * TABLE["size"], np.arange(60.0) % 7
 LABELS = {
     "texts": [f"kind {k % 3}" for k in range(60)],

@@ -87,7 +87,11 @@ PREPARATION = Preparation.learn(
         "garden": RANDOM.random(30) > 0.5,
     }
 )
-PREPARATION = Preparation(PREPARATION.columns + exports.PREPARATION.columns[5:])
+PREPARATION = Preparation(
+    exports.other_numbers(*PREPARATION.columns[:2])
+    + PREPARATION.columns[2:]
+    + exports.PREPARATION.columns[5:]
+)
 INPUTS = len(PREPARATION.names)
 PRICE, RENT = NumberTarget("price", 123456.7, 9876.5), NumberTarget("rent", -0.1, 1e-3)
 SORT = ClassTarget("sort", ("flat \u00e9", 'a "house"', "hut"))

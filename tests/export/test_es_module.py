@@ -306,7 +306,7 @@ def test_a_number_that_is_far_too_large_is_refused(tmp_path):
     model = MODELS["a number"]()
     exported = model._exported("to_javascript")
     size, *others = exported.preparation.columns
-    narrow = type(size)(**(vars(size) | {"scale": 1e-3}))
+    narrow = type(size)(**(vars(size) | {"scale": 1e-3, "clip": 0.0}))
     preparation = type(exported.preparation)((narrow, *others))
     (tmp_path / "model.js").write_text(es_module(exported._replace(preparation=preparation)))
     (tmp_path / "package.json").write_text('{"type": "module"}')

@@ -5,6 +5,7 @@ import pytest
 
 import fastgd
 from fastgd.models.model import Model
+from fastgd.tables import columns
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -18,8 +19,8 @@ PRICE = [300 * size + 5e4 * (k % 2) for k, size in enumerate(TABLE["size"])]
 NEW = {"size": [50.0, 120.0], "sort": ["house", "flat"], "age": [10.0, 70.0]}
 
 
-def model_of(targets, values, **options):
-    preparation = Preparation.learn(TABLE)
+def model_of(targets, values, how=None, **options):
+    preparation = Preparation.learn(TABLE, **how or {})
     X = preparation.transform(TABLE)
     y = np.concatenate([t.encode(v) for t, v in zip(targets, values, strict=True)], axis=1)
     options = {"alpha": 0.01, "iterations": 30, "activation": "tanh", "bias": True} | options
@@ -42,6 +43,15 @@ def test_they_are_in_the_units_of_the_table(model):
     assert list(found) == ["size", "age"]
     for name, own in found.items():
         assert own.shape == (2,)
+        np.testing.assert_allclose(own, differences(model.predict, name, 1e-4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("how", [{"bins": 4}, {"clip": True}])
+def test_they_are_those_of_bins_and_of_clipped_numbers(how, monkeypatch):
+    monkeypatch.setattr(columns, "HEAVY", 0.5)  # clip these, too
+    model = model_of([NumberTarget.learn("price", PRICE)], [PRICE], how, output="identity")
+    assert all(one.bins or one.clip for one in model.preparation.columns if one.name != "sort")
+    for name, own in model.gradient(NEW).items():
         np.testing.assert_allclose(own, differences(model.predict, name, 1e-4), rtol=1e-6)
 
 

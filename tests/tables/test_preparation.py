@@ -16,7 +16,7 @@ from sklearn.preprocessing import TargetEncoder
 
 from fastgd.checks.numbers import TooLargeError
 from fastgd.tables.column_values import cells_of, columns_of, is_missing
-from fastgd.tables.columns import Decisions
+from fastgd.tables.columns import CENTER, Decisions
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import Dialect, typed
 from fastgd.tables.targets import (
@@ -546,6 +546,9 @@ DAMAGED = {
     "unknown field": _changed(columns__0__other=1),
     "scale of 0": _changed(columns__0__scale=0.0),
     "not finite": _changed(columns__0__mean=float("nan")),
+    "one edge": _changed(columns__0__bins=[1.0]),
+    "edges": _changed(columns__0__bins=[1.0, 1.0, 2.0]),
+    "a bound below 0": _changed(columns__0__clip=-1.0),
     "a text for a number": _changed(columns__0__median="1"),
     "a number for a name": _changed(columns__0__name=1),
     "a number for a flag": _changed(columns__0__flagged=1),
@@ -565,6 +568,53 @@ DAMAGED = {
     ),
     "notes": _changed(notes="abc"),
 }
+
+
+TAILS = np.exp(2 * np.random.default_rng(0).normal(size=101)).tolist()
+
+
+@pytest.mark.parametrize("bins", [1, 4, 7])
+def test_numbers_in_bins_are_piecewise_linear(bins):
+    table = {"x": [None, *TAILS[1:]], "few": [3, 1, 2, 3, 3] * 20 + [3], "two": [0, 7] * 50 + [7]}
+    preparation = Preparation.learn(table, bins=bins)
+    known = sorted(TAILS[1:])
+    edges = [known[t * 99 // bins] for t in range(bins + 1)]  # of 100 known numbers
+    x, few, two = preparation.columns
+    assert x.bins == tuple(edges)
+    assert set(few.bins) <= {1, 2, 3}
+    assert two.bins == ()
+    assert len(x.names) == bins + 1
+    assert x.names[0] == f"x {edges[0]:.5g} to {edges[1]:.5g}"
+    assert preparation.notes[-2:] == (
+        "numbers in piecewise-linear bins: x, few",
+        "numbers standardized: two",
+    )
+    inputs = preparation.transform(table | {"x": [None, *TAILS[1:-2], -1e9, 1e9]})
+    for row, number in zip(inputs, [np.median(known), *TAILS[1:-2], -1e9, 1e9], strict=True):
+        for t in range(bins):
+            share = (number - edges[t]) / (edges[t + 1] - edges[t])
+            assert row[t] == min(max(share, 0), 1) - CENTER
+    assert inputs[:, bins].tolist() == [1] + 100 * [0]
+    np.testing.assert_allclose(Preparation.from_json(preparation.to_json()).transform(table)[1:-2],
+                               inputs[1:-2], rtol=0)  # fmt: skip
+    assert Preparation.learn(table, bins=bins, standardize=False) == Preparation.learn(
+        table, standardize=False
+    )
+
+
+def test_heavy_tails_are_clipped_smoothly():
+    table = {"x": TAILS, "even": range(0, 1010, 10), "two": [0, 7] * 50 + [7]}
+    preparation = Preparation.learn(table, clip=True, keep=["even"])
+    first, middle, third = (sorted(TAILS)[k] for k in (25, 50, 75))
+    z = (np.array(TAILS) - middle) / (third - first)
+    inputs = preparation.transform(table)
+    np.testing.assert_allclose(inputs[:, 0], z / np.sqrt(1 + (z / 3) ** 2), rtol=1e-14)
+    plain = Preparation.learn(table, keep=["even"])
+    assert np.array_equal(inputs[:, 1:], plain.transform(table)[:, 1:])
+    far = preparation.transform({"x": [1e300, -1e300], "even": [0, 0], "two": [0, 0]})
+    assert far[:, 0].tolist() == [3, -3]
+    note = "numbers scaled by quartiles and clipped smoothly: x"
+    assert preparation.notes[-2:] == (note, "numbers standardized: even, two")
 
 
 @pytest.mark.parametrize("case", DAMAGED)

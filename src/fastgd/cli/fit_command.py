@@ -230,7 +230,7 @@ def _facts(result: Fit) -> dict[str, Any]:
         "rows": {"learn": len(result.parts.learn), "judge": len(result.parts.judge)},
         "scores": model.scores,
         "candidates": [
-            dict(zip(one._fields[:5], one[:5], strict=True)) for one in result.candidates
+            dict(zip(one._fields[:6], one[:6], strict=True)) for one in result.candidates
         ],
         "verdict": result.verdict,
         "actual": result.actual,

@@ -214,9 +214,9 @@ class _Header(CNetworks):
         numbers = [self.exported.network.row(parts) for parts in members]
         numbers += [inverse_deviation(norm) for parts in members for norm in parts.normalization]
         targets = [each for each in self.exported.targets if isinstance(each, NumberTarget)]
-        scales = [(each.mean, each.scale) for each in self.exported.encodings]
-        scales += [(each.mean, each.scale) for each in targets]
-        numbers += [np.array([mean, scale, 1.0 / scale]) for mean, scale in scales]
+        scales = [each.pieces[:, :2] for each in self.exported.encodings if each.pieces is not None]
+        scales += [np.array([[each.mean, each.scale]]) for each in targets]
+        numbers += [np.column_stack([own, 1.0 / own[:, 1]]) for own in scales]
         numbers += [each.table for each in self.exported.encodings if each.table is not None]
         with np.errstate(over="ignore"):
             held = [np.isfinite(array.astype(np.float32)).all() for array in numbers]

@@ -175,9 +175,10 @@ class CNetworks:
                 if len(set(values)) > 1:
                     yield table(f"{name}_{own}", values)
         for k, encoding in enumerate(self.exported.encodings):
-            if encoding.table is not None:
+            inputs = encoding.pieces if encoding.table is None else encoding.table
+            if inputs is not None and (encoding.table is not None or len(inputs) > 1):
                 name = f"{self.name}_inputs_{k}{real.suffix}"
-                yield table_text(name, encoding.table, real.name, real.number)
+                yield table_text(name, inputs, real.name, real.number)
 
     def entry(self, real: Precision, name: str, index: str = "") -> str:
         """An entry of a table, for the network that is computed."""
@@ -336,11 +337,11 @@ class CNetworks:
     def inputs(self, real: Precision, k: int, encoding: EncodingStep, at: int) -> Iterator[str]:
         """The statements of the inputs from ``at`` on that belong together."""
         x, truth = f"x[{encoding.column}]", f"? {real.number(1.0)} : {real.number(0.0)}"
-        missing, mean, scale = map(real.number, (encoding.missing, encoding.mean, encoding.scale))
+        missing, table = real.number(encoding.missing), f"{self.name}_inputs_{k}{real.suffix}"
         value = x if encoding.missing != encoding.missing else f"({x} != {x} ? {missing} : {x})"
         value = f"c{encoding.column}_{encoding.field}" if encoding.field else value
         if encoding.table is not None:
-            last, table = len(encoding.table) - 1, f"{self.name}_inputs_{k}{real.suffix}"
+            last = len(encoding.table) - 1
             yield f"for (int k = 0; k < {encoding.width}; k++)"
             row = f"({value} >= 0 && {value} < {last}) ? (int){value} : {last}"
             yield f"    inputs[{at} + k] = {table}[{row}][k];"
@@ -349,8 +350,21 @@ class CNetworks:
         elif encoding.categories:
             yield f"for (int k = 0; k < {encoding.categories}; k++)"
             yield f"    inputs[{at} + k] = {value} == ({real.name})k {truth};"
-        else:
-            yield f"inputs[{at}] = ({value} - {mean}) / {scale};"
+        elif encoding.pieces is not None:
+            several = encoding.width > 1
+            piece = [f"{table}[k][{j}]" for j in range(4)]
+            piece = piece if several else [*map(real.number, encoding.pieces[0])]
+            place = f"inputs[{at} + k]" if several else f"inputs[{at}]"
+            lines = [f"{place} = ({value} - {piece[0]}) / {piece[1]};"]
+            if encoding.bounded:
+                lines.append(f"{place} = {real.operation('maximum', place, piece[2])};")
+                lines.append(f"{place} = {real.operation('minimum', place, piece[3])};")
+            if encoding.clip:
+                off = f"({place} / {real.number(encoding.clip)})"
+                root = real.operation("sqrt", f"{real.number(1.0)} + {off} * {off}")
+                lines.append(f"{place} = {place} / {root};")
+            head = [f"for (int k = 0; k < {encoding.width}; k++) {{"]
+            yield from [*head, *(f"    {line}" for line in lines), "}"] if several else lines
 
 
 def _function(head: str, name: str, lines: Iterable[str]) -> str:
@@ -427,8 +441,11 @@ def _inputs(encoding: EncodingStep, cells: NDArray[Any], kind: Any) -> NDArray[A
         values = missing
     elif encoding.categories:
         values = values[:, None] == np.arange(encoding.categories)
-    else:
-        values = (values - kind(encoding.mean)) / kind(encoding.scale)
+    elif encoding.pieces is not None:
+        shift, scale, low, high = encoding.pieces.T.astype(kind)
+        values = np.clip((values[:, None] - shift) / scale, low, high)
+        if encoding.clip:
+            values = values / np.sqrt(kind(1.0) + np.square(values / kind(encoding.clip)))
     return np.asarray(values).reshape(len(cells), encoding.width)
 
 

@@ -5,7 +5,7 @@ The functions of units and the kernel's calendar are formulas, which each langua
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from fastgd.kernel.block import EPSILON
 from fastgd.kernel.iteration.activations import VALUE
 from fastgd.kernel.language.specialization import FormulaChoice
 from fastgd.kernel.predictor import calendar
-from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
+from fastgd.tables.columns import Column, DateColumn, NumberColumn, TargetColumn, TextColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import Target, width_of
 
@@ -29,15 +29,16 @@ from fastgd.tables.targets import Target, width_of
 class EncodingStep(NamedTuple):
     """Inputs of a network that are made of one number of a row, which is NaN where it is missing.
 
-    Without categories and table, there is one input: the number minus the mean, divided by the
-    scale.
+    Each of the ``pieces`` makes an input: the number minus the shift, divided by the scale, and
+    then not below the first bound or above the second. With ``clip`` such an input z becomes
+    z / sqrt(1 + (z / clip)^2).
     """
 
     column: int
     missing: float = nan  # in place of a missing number
     field: int = 0  # of FIELDS, of the date that the number stands for; 0 is the number itself
-    mean: float = 0.0
-    scale: float = 1.0
+    pieces: FloatArray | None = None  # (inputs, 4): shifts, scales and two bounds
+    clip: float = 0.0
     categories: int = 0  # an input for each of the numbers 0, 1, ..., which is 1 for it and else 0
     table: FloatArray | None = None  # the inputs for 0, 1, ...; the last row is for other numbers
     flags: bool = False  # the input is 1 for a missing number and else 0
@@ -45,7 +46,19 @@ class EncodingStep(NamedTuple):
     @property
     def width(self) -> int:
         """The number of inputs."""
-        return self.categories or (1 if self.table is None else self.table.shape[1])
+        if self.table is not None:
+            return int(self.table.shape[1])
+        return self.categories or (1 if self.pieces is None else len(self.pieces))
+
+    @property
+    def bounded(self) -> bool:
+        """Whether its inputs have bounds."""
+        return self.pieces is not None and bool(np.isfinite(self.pieces[:, 2:]).any())
+
+
+def standardized(mean: float, scale: float) -> FloatArray:
+    """The pieces of a single input without bounds."""
+    return np.array([[mean, scale, -inf, inf]])
 
 
 def encodings_of(k: int, column: Column) -> Iterator[EncodingStep]:
@@ -55,13 +68,14 @@ def encodings_of(k: int, column: Column) -> Iterator[EncodingStep]:
         yield EncodingStep(k, float(len(column.values)), table=np.array(means)[:, None])
     elif isinstance(column, TextColumn):
         yield EncodingStep(k, categories=len(column.names) - column.flagged)
+    elif isinstance(column, NumberColumn):
+        yield EncodingStep(k, column.median, pieces=column.pieces, clip=column.clip)
     else:
-        yield EncodingStep(k, column.median, mean=column.mean, scale=column.scale)
+        yield EncodingStep(k, column.median, pieces=standardized(column.mean, column.scale))
     if isinstance(column, DateColumn):
         if column.year_scale > 0:
-            yield EncodingStep(
-                k, column.median, FIELDS.index("year"), column.year_mean, column.year_scale
-            )
+            pieces = standardized(column.year_mean, column.year_scale)
+            yield EncodingStep(k, column.median, FIELDS.index("year"), pieces)
         for cycle in column.cycles:
             table = circle(CYCLES[cycle])
             yield EncodingStep(
@@ -101,6 +115,42 @@ class Exported(NamedTuple):
     def outputs(self) -> int:
         """Outputs that are averaged and decoded; a loss may have more for each target."""
         return sum(map(width_of, self.targets)) or self.network.sizes[-1]
+
+
+def of_one_size(members: Sequence[NetworkParts]) -> tuple[NetworkParts, ...]:
+    """Networks of one architecture with the same outputs, to the last bit; hidden units are relu.
+
+    A unit with weights 0 adds 0; a layer after relu may be repeated, as relu(relu(x)) is relu(x);
+    and a linear network is relu(x) - relu(-x).
+    """
+    shapes = {tuple(layer.shape for layer in one.weights) for one in members}
+    if len(shapes) == 1:
+        return tuple(members)
+    depth, found = max(map(len, shapes)), []
+    for one in members:
+        weights, biases = [*one.weights], [*one.biases]
+        if len(weights) == 1:
+            signs = np.hstack([np.eye(weights[0].shape[1]) * sign for sign in (1, -1)])
+            weights, biases = [weights[0] @ signs, signs.T], [biases[0] @ signs, 0 * biases[0]]
+        while len(weights) < depth:
+            weights.insert(-1, np.eye(len(weights[-1])))
+            biases.insert(-1, np.zeros(len(weights[-1])))
+        found.append((weights, biases))
+    units = [max(len(biases[k]) for _, biases in found) for k in range(depth)]
+    inputs = [len(members[0].weights[0]), *units[:-1]]
+
+    def padded(array: FloatArray, *shape: int) -> FloatArray:
+        return np.pad(
+            array, [(0, size - own) for size, own in zip(shape, array.shape, strict=True)]
+        )
+
+    return tuple(
+        members[0]._replace(
+            weights=tuple(map(padded, weights, inputs, units)),
+            biases=tuple(map(padded, biases, units)),
+        )
+        for weights, biases in found
+    )
 
 
 class ExportError(ValueError):

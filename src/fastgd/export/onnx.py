@@ -335,8 +335,16 @@ def _encoded(graph: Graph, encoding: EncodingStep, number: str) -> str:
     if encoding.categories:
         places = graph.constant(np.arange(encoding.categories))
         return graph.add("Cast", graph.add("Equal", number, places), to=graph.number)
-    centered = graph.add("Sub", number, graph.constant(encoding.mean))
-    return graph.add("Div", centered, graph.constant(encoding.scale))
+    assert encoding.pieces is not None
+    shifts, scales, lowest, highest = map(graph.constant, encoding.pieces.T)
+    found = graph.add("Div", graph.add("Sub", number, shifts), scales)
+    if encoding.bounded:
+        found = graph.add("Min", graph.add("Max", found, lowest), highest)
+    if encoding.clip:
+        off = graph.add("Div", found, graph.constant(encoding.clip))
+        root = graph.add("Add", graph.add("Mul", off, off), graph.constant(1.0))
+        found = graph.add("Div", found, graph.add("Sqrt", root))
+    return found
 
 
 def network_of(

@@ -37,8 +37,9 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.prediction import call_for
-from fastgd.export.exported import EncodingStep, Exported
+from fastgd.export.exported import EncodingStep, Exported, standardized
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.language.wasm_linking import STACK, linked
 from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
@@ -69,8 +70,8 @@ def wasm_module(exported: Exported) -> bytes:
     width, inputs = _width(exported), network.sizes[0]
     given = exported.encodings
     if not exported.preparation:
-        given = [EncodingStep(k, np.nan) for k in range(inputs)]
-    tables = [each.table for each in given if each.table is not None]
+        given = [EncodingStep(k, np.nan, pieces=standardized(0.0, 1.0)) for k in range(inputs)]
+    tables = [table for each in given if (table := _table(each)) is not None]
     places = accumulate((table.size for table in tables), initial=CAPACITY * width)
     encodings = [_encoding(each, width, places) for each in given]
     made = Predictor.of(call, width, encodings, tables, decodings, exported.outputs, STACK)
@@ -89,11 +90,16 @@ def _width(exported: Exported) -> int:
     return len(preparation.columns) if preparation else exported.network.sizes[0]
 
 
+def _table(encoding: EncodingStep) -> FloatArray | None:
+    return encoding.pieces if encoding.table is None else encoding.table
+
+
 def _encoding(encoding: EncodingStep, columns: int, places: Iterator[int]) -> InputEncoding:
-    """An encoding for the kernel; if it has a table, this is at the next place."""
-    table, flags = encoding.table, int(encoding.flags)
-    at, height = (0, 0) if table is None else (next(places), len(table))
-    known = encoding._asdict() | {"table": at, "flags": flags}
+    """An encoding for the kernel; if it has a table or pieces, these are at the next place."""
+    height = 0 if encoding.table is None else len(encoding.table)
+    at = 0 if _table(encoding) is None else next(places)
+    known = encoding._asdict() | {"table": at, "flags": int(encoding.flags)}
+    del known["pieces"]
     return InputEncoding(
         **known, columns=columns, height=height, width=encoding.width, tolerance=TOLERANCES[8]
     )

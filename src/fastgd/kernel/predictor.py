@@ -27,7 +27,7 @@ from fastgd.kernel.call_image import LINE, Image, ImageHeader
 from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.structs import Floats, IntArray, address_of, encode, table_of
-from fastgd.kernel.language.tile import trap
+from fastgd.kernel.language.tile import square_root, trap
 from fastgd.kernel.launch import KernelCall
 from fastgd.kernel.training_loop import Descent, couple, forward, normalize
 
@@ -41,11 +41,10 @@ class InputEncoding(NamedTuple):
     flags: int  # 1 if the input says whether the number is missing
     categories: int  # inputs for one category each
     table: int  # where the table of inputs begins, in numbers from the first row to predict, and
-    height: int  # its rows, of which the last is for all other numbers; 0 if there is no table
-    width: int
+    height: int  # its rows, of which the last is for all other numbers; 0 if it has pieces instead:
+    width: int  # shift, scale and two bounds for each of these inputs
     missing: float  # in place of a missing number
-    mean: float
-    scale: float
+    clip: float  # of the inputs of pieces; 0 if there is none
     tolerance: float  # in days, with which the day and the hour of a number are found
 
 
@@ -185,11 +184,8 @@ def _encode(image, X, inputs, count):
                 X[place + k] = image.rows[_at(part, value) + k]
             if part.flags != 0:
                 X[place] = float(x != x)
-            elif part.categories == 0 and part.height == 0:
-                value = (value - part.mean) / part.scale
-                if abs(value) > _LARGEST:
-                    return n
-                X[place] = value
+            elif not _put(image.rows, part, value, X, place):
+                return n
             place += part.width
     return count
 
@@ -201,6 +197,22 @@ def _at(part, value):
     if value >= 0.0 and value < float(row):
         row = int(value)
     return part.table + row * part.width
+
+
+@part
+def _put(table, part, value, X, place):
+    """Write the inputs of pieces: scaled, bounded, clipped smoothly; False if one is infinite."""
+    for k in range(part.width if part.categories == 0 and part.height == 0 else 0):
+        at = part.table + 4 * k
+        z = (value - table[at]) / table[at + 1]
+        z = table[at + 2] if z < table[at + 2] else z
+        z = table[at + 3] if z > table[at + 3] else z
+        if part.clip != 0.0:
+            z = z / square_root(1.0 + (z / part.clip) * (z / part.clip))
+        if abs(z) > _LARGEST or abs(value) > _LARGEST:
+            return False
+        X[place + k] = z
+    return True
 
 
 @part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,9 +15,17 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
-from fastgd.models.fit_search import Candidate, SearchSamples, refit, search, sizes_for
+from fastgd.models.fit_search import (
+    Candidate,
+    SearchSamples,
+    refit,
+    search,
+    sizes_for,
+    work_of,
+)
 from fastgd.models.intervals import JUDGED_AT, calibrated, judged_intervals
 from fastgd.models.model import Model, Table, mean_outputs
+from fastgd.models.rivals import better_rivals, trees_of
 from fastgd.models.row_splits import (
     FitRows,
     TrainTestRows,
@@ -66,6 +75,7 @@ def fit(
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
     scoring: Score | None = None,
     solver: Literal["adam", "lm"] = "adam",
+    rivals: bool | None = None,
     threads: int | None = None,
     device: str = CPU,
     progress: bool | ProgressHook = False,
@@ -127,6 +137,10 @@ def fit(
         "lm" is :class:`fastgd.optimizers.LevenbergMarquardt` with Bayesian regularization, for
         numbers with a squared loss: tanh networks, by default with none, 4, 8 and 16 units. It is
         for tables with hardly any noise, such as computed ones; for measured ones "adam" is better.
+    rivals : bool, optional
+        Whether scikit-learn's boosted trees learn the same rows, to be compared in
+        ``model.scores`` and by a line where they are clearly better; they are not kept. By default,
+        if it is installed and they take less than half of the fit's time.
     threads, device, progress
         As in :func:`fastgd.sweep`.
 
@@ -182,12 +196,12 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         )
 
     def encoded(
-        some: Integers, learn: slice, before: Preparation | None = None
+        some: Integers, learn: slice, bins: int, before: Preparation | None = None
     ) -> tuple[Preparation, Target, SearchSamples]:
         """These rows, encoded as it is learned from the first of them."""
         own, weights = labels[some], table.weights[some]
         factors = class_factors(learned, own[learn], weights[learn], choices.class_weight)
-        decisions = choices.decisions._replace(drop=table.drop)
+        decisions = choices.decisions._replace(drop=table.drop, bins=bins)
         inputs, cells = some_rows(table.inputs, some), wanted[some]
         target, y, preparation, X = encode_rows(
             inputs, cells, learned, learn, decisions, before, of_counts=of_counts
@@ -197,43 +211,62 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         return preparation, target, samples
 
     count = len(parts.learn)
-    preparation, encoder, samples = encoded(np.concatenate(parts), slice(count))
+    with_bins = cache(partial(encoded, np.concatenate(parts), slice(count)))
+    preparation, encoder, samples = with_bins(0)
     learn, judge = samples.at(slice(count)), samples.at(slice(count, None))  # views
     numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
-    tried = search(encoder, learn, sizes_for(learn, choices), choices)
-    candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
-    best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
+    candidates, best, linear = search(
+        encoder,
+        lambda bins: with_bins(bins)[2].at(slice(count)),
+        sizes_for(learn, choices),
+        choices,
+    )
+    preparation, _, samples = with_bins(best.bins)
     known = learn.y, learn.weights, learn.costs
     runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known)
-    scores, finding, covered, bounds = dict[str, Scores](), "", "", None
+    counts, scores, finding = best.counts, dict[str, Scores](), ""
+    better, covered, bounds = list[str](), "", None
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
     again = f"learned from all {rows:,} rows"
     if len(parts.judge):
         plain, X, y = (runs if linear is best else linear.runs), judge.X, judge.y
         rivals = {
-            "model": mean_outputs(runs[0], runs, X),
+            "model": mean_outputs(runs[0], runs, samples.X[count:], counts),
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
+        order = np.concatenate(parts)
+        trees, beaten = trees_of(
+            encoder,
+            choices,
+            samples._replace(X=numbers[order]),
+            count,
+            best.outputs,
+            work_of(samples.at(slice(count)), choices),
+        )
+        rivals |= trees
+        better = better_rivals(encoder, objective, rivals, judge, beaten)
         scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
         covered = judged_intervals(encoder, intervals, rivals["model"], y, judge.weights)
         if not of_classes:
             of_each = intervals.columns(encoder, rivals["model"], JUDGED_AT).values()
             bounds = np.column_stack(list(of_each))
-        preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
-        final = refit(encoder, samples, best, choices)
+        preparation, encoder, samples = encoded(
+            np.arange(rows), slice(rows), best.bins, preparation
+        )
+        best = refit(encoder, samples, best, choices)
         known = samples.y, samples.weights, samples.costs
-        runs, intervals, warmth = calibrated(encoder, final.runs, final.outputs, *known)
+        runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known)
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    after = [*filter(None, [covered, warmth]), *alike, again]
+    after = [*filter(None, [covered, warmth]), *alike, again, *filter(None, [best.size]), *better]
     trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
-    model = Model(runs, preparation, (encoder,), scores, trained, intervals)
+    model = Model(runs, preparation, (encoder,), scores, trained, intervals, counts)
     return Fit(model, notes, parts, candidates, actual, predicted, finding, bounds)

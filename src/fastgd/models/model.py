@@ -38,6 +38,9 @@ from fastgd.training.run import Run, all_derivatives, all_outputs, exported
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, encode_run
 
+MOST_COUNTED = 8
+"""How often a network of an ensemble counts, at most."""
+
 Table = Any
 """A table of pandas, polars, pyarrow, ..., a mapping of names to columns, or the path of a file."""
 
@@ -49,6 +52,7 @@ def encode(model: Any) -> tuple[JsonValues, Arrays]:
         arrays[f"target_{k}"] = np.array(target_to_json(target))
     header: JsonValues = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     header["notes"] = list(model.training_notes)
+    header["counts"] = list(model.counts)
     for k, run in enumerate(model.runs):
         of_run, own = encode_run(run)
         header["runs"].append(of_run)
@@ -66,11 +70,16 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
     runs = tuple(
         Run(**decode_run(of_run, content[f"run_{k}_"])) for k, of_run in enumerate(header["runs"])
     )
+    counts = tuple(header.get("counts", ()))
     need(bool(runs) and bool(targets))
+    need(not counts or len(counts) == len(runs))
+    need(all(type(one) is int and 0 < one <= MOST_COUNTED for one in counts))
     inputs, outputs = len(preparation.names), sum(map(width_of, targets))
     for run in runs:
         need(len(run.weights[0]) == inputs)
         need(run.weights[-1].shape[1] % outputs == 0)
+    units = {run.options.get("activation") for run in runs}
+    need(units == {"relu"} or len({run.hidden_size for run in runs}) == 1)
     return {
         "runs": runs,
         "preparation": preparation,
@@ -81,6 +90,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         },
         "training_notes": tuple(map(text, header.get("notes", ()))),
         "intervals": Intervals.decoded(arrays),
+        "counts": counts,
     }
 
 
@@ -108,6 +118,8 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
     intervals : fastgd.models.intervals.Intervals or None
         The errors on rows that the networks of the folds never saw, for :meth:`predict_interval`
         and :meth:`predict_set`. None in files of before, and of ``fastgd train``.
+    counts : tuple of int
+        How often each network counts in the mean of the outputs; empty if each counts once.
     """
 
     runs: tuple[Run, ...]
@@ -116,20 +128,25 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     training_notes: tuple[str, ...] = ()
     intervals: Intervals | None = None
+    counts: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         """What it predicts, from how many inputs."""
         names = ", ".join(target.name for target in self.targets)
         return (
             f"Model(target={names!r}, inputs={len(self.preparation.names)}, "
-            f"hidden_size={self.runs[0].hidden_size}, networks={len(self.runs)})"
+            f"hidden_size={' and '.join(map(str, self._sizes))}, networks={len(self.runs)})"
         )
+
+    @property
+    def _sizes(self) -> list[tuple[int, ...]]:
+        return list(dict.fromkeys(run.hidden_size for run in self.runs))
 
     def _described(self) -> Description:
         run, inputs = self.runs[0], self.preparation.names
         rows = [
             ("inputs", f"{len(inputs):,}: {first_names(list(inputs))}"),
-            ("hidden size", layers_text(run.hidden_size)),
+            ("hidden size", " and ".join(map(layers_text, self._sizes))),
             ("networks", f"{len(self.runs):,}"),
             ("alpha", joined(run.alpha)),
             *option_rows(run.options),
@@ -334,21 +351,22 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> model.gradient({"size": [70, 70], "sort": ["flat", "house"]})["size"].round()
         array([2., 2.])
         """
-        columns = [one for one in self.preparation.columns if isinstance(one, NumberColumn)]
-        if not columns:
+        if not any(isinstance(one, NumberColumn) for one in self.preparation.columns):
             names = first_names([one.name for one in self.preparation.columns])
             raise ValueError(f"gradient needs a column of numbers, and this model has only {names}")
         cells = self._cells(table)
         inputs = self.preparation.transform(cells)
-        total = reduce(add, all_derivatives(self.runs, inputs, 1, "gradient"))
+        derivatives = mean_of(all_derivatives(self.runs, inputs, 1, "gradient"), self.counts)
         scales = [one.scale if isinstance(one, NumberTarget) else 1.0 for one in self.targets]
         width = sum(map(width_of, self.targets))
-        mean = total[:, :width] / len(self.runs) * np.reshape(scales, (-1, 1))
-        found = {}
-        for column in columns:
-            own = mean[:, :, self.preparation.names.index(column.name)] / column.scale
-            own[np.isnan(column.numbers(cells[column.name]))] = np.nan
-            found[column.name] = own[:, 0] if width == 1 else own
+        mean = derivatives[:, :width] * np.reshape(scales, (-1, 1))
+        found, at = {}, 0
+        for column in self.preparation.columns:
+            if isinstance(column, NumberColumn):
+                own = column.derivatives(column.numbers(cells[column.name]))
+                own = (mean[:, :, at : at + own.shape[1]] * own[:, None]).sum(axis=2)
+                found[column.name] = own[:, 0] if width == 1 else own
+            at += len(column.names)
         return found
 
     @property
@@ -409,11 +427,13 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
 
     def outputs(self, columns: Mapping[str, NDArray[Any] | Cells]) -> FloatArray:
         """Return the mean of the networks' outputs, (rows, outputs), before they are decoded."""
-        outputs = mean_outputs(self, self.runs, self.preparation.transform(columns))
+        outputs = mean_outputs(self, self.runs, self.preparation.transform(columns), self.counts)
         return outputs[:, : sum(map(width_of, self.targets))]
 
     def _exported(self, caller: str) -> Exported:
-        return exported(self.runs, caller, self.preparation, self.targets)
+        counts = self.counts or (1,) * len(self.runs)
+        members = [one for run, n in zip(self.runs, counts, strict=True) for one in [run] * n]
+        return exported(members, caller, self.preparation, self.targets)
 
     def _input_rows(self, X: Table) -> FloatArray:
         return self.preparation.numbers(self.columns(X))
@@ -433,6 +453,15 @@ def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]
     return [target.decode(outputs[:, [k]]) for k, target in enumerate(targets)]
 
 
-def mean_outputs(owner: object, runs: Sequence[Run], inputs: FloatArray) -> FloatArray:
+def mean_outputs(
+    owner: object, runs: Sequence[Run], inputs: FloatArray, counts: Sequence[int] = ()
+) -> FloatArray:
     """Return the mean of the outputs of networks that belong to ``owner``, (rows, outputs)."""
-    return np.asarray(reduce(add, all_outputs(owner, runs, inputs)) / len(runs))
+    return mean_of(all_outputs(owner, runs, inputs), counts)
+
+
+def mean_of(each: FloatArray, counts: Sequence[int] = ()) -> FloatArray:
+    """Return the mean over the first axis; ``counts`` repeat its items, added one by one."""
+    counts = counts or (1,) * len(each)
+    total = reduce(add, (one for one, n in zip(each, counts, strict=True) for one in [one] * n))
+    return np.asarray(total / sum(counts))

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
-from math import isfinite
+from itertools import pairwise
+from math import inf, isfinite
 from shlex import quote
 from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -29,9 +30,14 @@ from fastgd.tables.notations import (
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A standardized column of numbers; missing cells are filled with the median.
+    """A column of numbers, standardized or in bins; missing cells are filled with the median.
 
-    If cells were missing when it was learned, a second input is 1 for missing cells and else 0. The
+    With ``bins``, the increasing edges b_0 to b_T, its T inputs are piecewise linear: input t is 0
+    below b_(t-1), 1 above b_t, and linear between them, less CENTER (PLE of Gorishniy and others
+    2022, "On Embeddings for Numerical Features in Tabular Deep Learning", equation 1). With
+    ``clip`` its input z is clipped smoothly to z / sqrt(1 + (z / clip)^2).
+
+    If cells were missing when it was learned, a last input is 1 for missing cells and else 0. The
     numbers it was learned from are from ``low`` to ``high``; in old files both are 0.
     """
 
@@ -44,19 +50,43 @@ class NumberColumn:
     decimal: str = ""  # the decimal sign of strings; empty if the column held plain numbers
     low: float = 0.0
     high: float = 0.0
+    bins: tuple[float, ...] = ()
+    clip: float = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the inputs."""
-        return (self.name, f"{self.name} missing") if self.flagged else (self.name,)
+        """Names of the inputs: those of bins have their edges."""
+        own = [f"{self.name} {low:.5g} to {high:.5g}" for low, high in pairwise(self.bins)]
+        return (*(own or [self.name]), *[f"{self.name} missing"] * self.flagged)
+
+    @property
+    def pieces(self) -> FloatArray:
+        """What makes inputs of the number: (inputs, 4) shifts, scales and two bounds."""
+        if not self.bins:
+            most = LARGEST if self.clip else inf
+            return np.array([[self.mean, self.scale, -most, most]])
+        starts, widths = np.array(self.bins[:-1]), np.diff(self.bins)
+        bounds = np.tile([-CENTER, 1.0 - CENTER], (len(widths), 1))
+        return np.column_stack([starts + CENTER * widths, widths, bounds])
 
     def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
         """Fill in this column's inputs, (rows, inputs), from its numbers."""
         missing = np.isnan(numbers)
-        with np.errstate(over="ignore"):
-            inputs[:, 0] = (np.where(missing, self.median, numbers) - self.mean) / self.scale
+        own = _scaled(np.where(missing, self.median, numbers), self.pieces)
+        if self.clip:
+            own = own / np.sqrt(1.0 + np.square(own / self.clip))
+        inputs[:, : own.shape[1]] = own
         if self.flagged:
-            inputs[:, 1] = missing
+            inputs[:, -1] = missing
+
+    def derivatives(self, numbers: FloatArray) -> FloatArray:
+        """Return the derivatives of the inputs by the number, (rows, inputs), NaN where missing."""
+        z, (_, scale, low, high) = _scaled(numbers, self.pieces), self.pieces.T
+        found = np.where((z > low) & (z < high), 1.0 / scale, 0.0)
+        if self.clip:
+            found = found / np.sqrt(1.0 + np.square(z / self.clip)) ** 3
+        found[np.isnan(numbers)] = np.nan
+        return found
 
     def numbers(self, cells: Cells) -> FloatArray:
         """Return the cells as numbers, NaN where missing."""
@@ -81,6 +111,13 @@ class NumberColumn:
         if not self.flagged:
             gaps = cells if cells.kind == "numbers" else replace(cells, missing=np.isnan(numbers))
             yield from gaps.new_gaps(self.name, f": filled with {self.median:g}, the median")
+
+
+def _scaled(numbers: FloatArray, pieces: FloatArray) -> FloatArray:
+    """The inputs of numbers, (rows, inputs); without a bound for the smooth clipping."""
+    shift, scale, low, high = pieces.T
+    with np.errstate(over="ignore"):
+        return np.asarray(np.clip((numbers[:, None] - shift) / scale, low, high))
 
 
 @dataclass(frozen=True)
@@ -299,6 +336,17 @@ def checked(value: Any, kind: Any) -> Any:
 
 # ---------------------------------------------------------------- what becomes of a column
 
+CENTER = 0.5
+"""Subtracted from the inputs of bins."""
+
+CLIP, HEAVY = 3.0, 6.0
+"""Bound of the smooth clipping of numbers less their median, divided by the distance of their
+quartiles (RealMLP: Holzmüller and others 2024, "Better by Default", section 3.2); it is used where
+the largest of these is above HEAVY."""
+
+LARGEST = 1e15
+"""Numbers above it are clipped to the same bits as this one."""
+
 Encoding = Literal["one-hot", "target"]
 
 MOST_CATEGORIES = 200
@@ -333,6 +381,8 @@ class Decisions(NamedTuple):
     encoding: Encoding = "one-hot"
     y: FloatArray | None = None
     seed: int = 0
+    bins: int = 0
+    clip: bool = False
 
     def check(self) -> None:
         """Raise if a value is not as described there, whatever the table."""
@@ -340,7 +390,9 @@ class Decisions(NamedTuple):
             if isinstance(names, str) or not isinstance(names, Collection):
                 raise TypeError(f"{role} must be a list of column names, got {shown(names)}")
         check_count("max_categories", self.max_categories, minimum=0)
-        check_flag("standardize", self.standardize)
+        check_count("bins", self.bins, minimum=0)
+        for name in ("standardize", "clip"):
+            check_flag(name, getattr(self, name))
         check_seed(self.seed)
         check_choice("encoding", self.encoding, get_args(Encoding))
 
@@ -370,7 +422,7 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
     if dates := learn_dates(name, cells):
         return dates
     if cells.kind == "numbers":
-        return _learn_numbers(name, cells, kept, standardize=decisions.standardize)
+        return _learn_numbers(name, cells, kept, decisions)
     counts = Counter(cells.values[~cells.missing].tolist())
     if len(counts) == 1 and not missing:
         return Learned(None, f"{name}: left out: every row has {texts_shown(counts)}")
@@ -488,7 +540,7 @@ def _learn_means(
     return column, (numbers[:, 0] - mean) / scale
 
 
-def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> Learned:
+def _learn_numbers(name: str, cells: Cells, kept: str, decisions: Decisions) -> Learned:
     numbers = cells.values[~cells.missing]
     missing = len(cells.values) - len(numbers)
     low, high = float(numbers.min()), float(numbers.max())
@@ -502,12 +554,24 @@ def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> 
         notes.append(f"it numbers the rows, and is used: {kept}")
     # Halves, since the sum of two large numbers may overflow a float64.
     median = float(np.median(numbers / 2) * 2)
-    mean, scale = moments(name, numbers) if standardize else (0.0, 1.0)
+    mean, scale = moments(name, numbers) if decisions.standardize else (0.0, 1.0)
+    bins, clip = tuple[float, ...](), 0.0
+    if decisions.standardize and (numbers != low).any() and (numbers[numbers != low] != high).any():
+        # Cells of the table, selected with whole numbers: the same bits on every machine.
+        ranked, last = np.sort(numbers), len(numbers) - 1
+        if decisions.bins:
+            edges = ranked[np.arange(decisions.bins + 1) * last // decisions.bins]
+            bins = tuple(np.unique(edges).tolist())
+        elif decisions.clip:
+            first, third = ranked[[last // 4, 3 * last // 4]].tolist()
+            spread = third - first or (high - low) / 2
+            if 0 < HEAVY * spread < max(high - median, median - low):
+                mean, scale, clip = median, spread, CLIP
     if missing:
         notes.append(f"{cells.gaps}: filled with {median:g}, the median, and flagged by an input")
     note = "; ".join(filter(None, notes))
     column = NumberColumn(
-        name, median, mean, scale, missing > 0, cells.notation, cells.decimal, low, high
+        name, median, mean, scale, missing > 0, cells.notation, cells.decimal, low, high, bins, clip
     )
     return Learned(column, f"{name}: {note}" if note else "")
 

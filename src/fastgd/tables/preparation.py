@@ -172,11 +172,14 @@ class Preparation:
         encoding: Encoding = "one-hot",
         y: FloatArray | None = None,
         seed: int = 0,
+        bins: int = 0,
+        clip: bool = False,
     ) -> Preparation:
         """Decide from a table how each column is encoded.
 
         - Numbers are standardized: their mean is subtracted, and the result is divided by their
-          standard deviation.
+          standard deviation. With ``bins`` or ``clip``, columns of more than two different numbers
+          are encoded otherwise.
         - Missing numbers are filled with the median, and a second input is 1 for these rows.
         - Strings and booleans are one-hot encoded: one input per category. If there are more than
           ``max_categories``, the most frequent of those seen at least twice have an input each, and
@@ -208,6 +211,15 @@ class Preparation:
             The encoded targets, for ``encoding="target"``: numbers, or two classes.
         seed : int
             Seed of the folds of ``encoding="target"``.
+        bins : int
+            If above 0, this number of inputs for a column of numbers, between their quantiles: each
+            is linear within its bin and constant outside (Gorishniy and others 2022, "On Embeddings
+            for Numerical Features in Tabular Deep Learning", equation 1). Fewer where quantiles are
+            equal.
+        clip : bool
+            If True, columns with heavy tails, of numbers far beyond their quartiles, are clipped
+            smoothly, as by RealMLP (Holzmüller and others 2024, "Better by Default", section 3.2),
+            unless there are ``bins``.
 
         Raises
         ------
@@ -232,7 +244,9 @@ class Preparation:
         """
         columns = _by_name(columns)
         y, seed = None if y is None else numbers_of("y", y), check_seed(seed)
-        decisions = Decisions(drop, max_categories, standardize, keep, encoding, y, seed)
+        decisions = Decisions(
+            drop, max_categories, standardize, keep, encoding, y, seed, bins, clip
+        )
         return cls.learn_from(columns, slice(None), decisions)[0]
 
     @classmethod
@@ -282,9 +296,11 @@ class Preparation:
         if not encodings:
             reasons = f" ({'; '.join(notes)})" if notes else ""
             raise ValueError(f"the table must have a column to learn from, got none{reasons}")
-        scaled = [name for name, one in encodings.items() if isinstance(one, NumberColumn)]
-        if scaled and decisions.standardize:
-            notes.append(f"numbers standardized: {first_names(scaled)}")
+        numbers = {name: one for name, one in encodings.items() if isinstance(one, NumberColumn)}
+        ways = {name: _way(one) for name, one in numbers.items() if decisions.standardize}
+        for way in sorted({*ways.values()}):
+            names = [name for name, own in ways.items() if own == way]
+            notes.append(f"numbers {way}: {first_names(names)}")
         left_out = tuple(name for name in columns if name not in encodings)
         preparation = cls(tuple(encodings.values()), left_out, tuple(notes))
         inputs, at = preparation.transform(table), 0
@@ -421,6 +437,10 @@ class Preparation:
             columns = tuple(from_fields(fields, _KINDS) for fields in found["columns"])
             if not columns or any(getattr(one, "scale", 1.0) <= 0 for one in columns):
                 raise ValueError("no column, or a scale that is not above 0")
+            numbers = [one for one in columns if isinstance(one, NumberColumn)]
+            odd = [one for one in numbers if len(one.bins) == 1 or (np.diff(one.bins) <= 0).any()]
+            if odd or any(one.clip < 0 for one in numbers):
+                raise ValueError("bins that don't increase, or a bound that is below 0")
             means = [one for one in columns if isinstance(one, TargetColumn)]
             if any(len(one.values) != len(one.categories) for one in means):
                 raise ValueError("a category without a value")
@@ -428,6 +448,12 @@ class Preparation:
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ValueError("the preparation of the table is corrupt") from error
         return cls(columns, left_out, notes)
+
+
+def _way(column: NumberColumn) -> str:
+    if column.bins:
+        return "in piecewise-linear bins"
+    return "scaled by quartiles and clipped smoothly" if column.clip else "standardized"
 
 
 def _cells(columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:

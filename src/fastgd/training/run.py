@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -505,8 +506,11 @@ class Run(_Predicting, Measured, SavedResult, ShownInNotebooks):
 def all_outputs(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray:
     """Outputs (runs, samples, outputs) of networks that belong to ``owner``; X is checked.
 
-    The networks are alike, but for the parameters of their functions. ValueError if one diverged.
+    The networks are alike, but for their hidden sizes and the parameters of their functions.
+    ValueError if one diverged.
     """
+    if len(alike := _by_size(runs)) > 1:
+        return np.concatenate([all_outputs(own[0], own, X) for own in alike])
     rows = np.stack([run.finite_row("predict") for run in runs])
     methods = lambda: [Method(**run.options) for run in runs]  # noqa: E731
     return outputs(owner, Network.of(runs[0]), methods, rows, X, available_threads())
@@ -517,14 +521,21 @@ def all_derivatives(
 ) -> FloatArray:
     """Derivatives (runs, samples, outputs, inputs), or second ones; X is checked.
 
-    The networks are alike, but for the parameters of their functions. ValueError if one diverged,
-    which says that ``caller`` was called.
+    The networks are alike, but for their hidden sizes and the parameters of their functions.
+    ValueError if one diverged, which says that ``caller`` was called.
     """
+    if len(alike := _by_size(runs)) > 1:
+        return np.concatenate([all_derivatives(own, X, order, caller) for own in alike])
     rows = np.stack([run.finite_row(caller) for run in runs])
     methods = [Method(**run.options) for run in runs]
     names = methods[0].numbers
     numbers = {name: np.array([own.numbers[name] for own in methods]) for name in names}
     return derivatives(Network.of(runs[0]), methods[0], rows, X, numbers, order)
+
+
+def _by_size(runs: Sequence[_Predicting]) -> list[list[Any]]:
+    """Neighbors of the same hidden sizes."""
+    return [list(own) for _, own in groupby(runs, key=lambda one: Network.of(one).sizes)]
 
 
 def exported(
@@ -534,11 +545,11 @@ def exported(
     targets: tuple[Target, ...] = (),
 ) -> Exported:
     """Return what is exported of networks with averaged outputs; ValueError if one diverged."""
-    from fastgd.export.exported import Exported
+    from fastgd.export.exported import Exported, of_one_size
 
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
     methods = tuple(Method(**member.options) for member in members)
-    return Exported(parts, methods, preparation, targets)
+    return Exported(of_one_size(parts), methods, preparation, targets)
 
 
 def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: Any) -> Run:

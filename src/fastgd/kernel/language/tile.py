@@ -169,11 +169,10 @@ def _tile_or_number(kind, vector=Tile):
 
 
 def _call(builder, name, args):
-    vector = args[0].type
+    kind = args[0].type
+    lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
     function = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(vector, [vector] * len(args)),
-        f"{name}.v{vector.count}f64",
+        builder.module, ir.FunctionType(kind, [kind] * len(args)), f"{name}.{lanes}f64"
     )
     return builder.call(function, args)
 
@@ -263,7 +262,7 @@ def fma(x, y, z):
 
 
 def _by_llvm(name):
-    """Return an intrinsic that applies this function of LLVM to each lane of a tile."""
+    """Return an intrinsic that applies this function of LLVM to a number, or to each of a tile."""
     return emitted(lambda x: (x(x), lambda builder, a: _call(builder, name, [a])))
 
 
