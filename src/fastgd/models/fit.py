@@ -296,7 +296,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     trained = Trained.of(encoder, preparation, best, learn)
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
-    scores, verdict, lines = dict[str, Scores](), "", list[str]()
+    scores, verdict, covered, better = dict[str, Scores](), "", "", list[str]()
     bounds = importances = None
     again = f"learned from all {rows:,} rows"
     if len(parts.judge):
@@ -317,10 +317,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         advice = RARE if choices.class_weight is None else ""
         scores, verdict = judged(encoder, outputs, judge.y, objective, judge.weights, advice)
         known = trained.intervals, outputs["model"], judge.y, judge.weights
-        lines = [
-            judged_intervals(encoder, *known),
-            *better_rivals(encoder, objective, outputs, judge, in_folds),
-        ]
+        covered = judged_intervals(encoder, *known)
+        better = better_rivals(encoder, objective, outputs, judge, in_folds)
         predicted = encoder.decode(outputs["model"])
         if not of_classes:
             of_each = trained.intervals.columns(encoder, outputs["model"], JUDGED_AT)
@@ -335,7 +333,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    after = [*alike, again, *filter(None, [best.size, trained.note]), *lines]
+    after = [*filter(None, [covered, trained.note]), *alike, again, *filter(None, [best.size])]
+    after += better
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
     own_notes = (*told[1:], *leaked, *after, *filter(None, [verdict]))
     model = Model(
