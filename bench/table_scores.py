@@ -44,7 +44,6 @@ from sklearn.metrics import log_loss, mean_absolute_error, r2_score, roc_auc_sco
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skrub import TableVectorizer
 
 import documents
 import fastgd
@@ -109,6 +108,8 @@ def theirs(name: str, seed: int) -> Line:
 
 
 def _peers(of_classes: bool) -> list[Any]:
+    from skrub import TableVectorizer
+
     def prepared(model: Any, *, scaled: bool = True) -> Any:
         steps = [SimpleImputer(strategy="median"), StandardScaler()] if scaled else []
         return make_pipeline(TableVectorizer(), *steps, model)
