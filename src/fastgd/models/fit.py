@@ -14,7 +14,15 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
-from fastgd.models.fit_search import Candidate, SearchSamples, refit, search, sizes_for
+from fastgd.models.fit_search import (
+    Candidate,
+    SearchSamples,
+    cost_of,
+    is_skewed,
+    refit,
+    search,
+    sizes_for,
+)
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.row_splits import (
     FitRows,
@@ -27,7 +35,15 @@ from fastgd.models.scores import RARE, Score, Scores, constant_of, judged
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
 from fastgd.tables.preparation import Preparation, column_name, some_rows
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target, leaks, learn_target, notes_of
+from fastgd.tables.targets import (
+    MAX_CLASSES,
+    ClassTarget,
+    NumberTarget,
+    Target,
+    leaks,
+    learn_target,
+    notes_of,
+)
 
 
 class Fit(NamedTuple):
@@ -180,7 +196,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         )
 
     def encoded(
-        some: Integers, learn: slice, before: Preparation | None = None
+        some: Integers, learn: slice, before: Preparation | None = None, *, log: bool = False
     ) -> tuple[Preparation, Target, SearchSamples]:
         """These rows, encoded as it is learned from the first of them."""
         own, weights = labels[some], table.weights[some]
@@ -188,7 +204,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         decisions = choices.decisions._replace(drop=table.drop)
         inputs, cells = some_rows(table.inputs, some), wanted[some]
         target, y, preparation, X = encode_rows(
-            inputs, cells, learned, learn, decisions, before, of_counts=of_counts
+            inputs, cells, learned, learn, decisions, before, of_counts=of_counts, log=log
         )
         groups = None if table.groups is None else table.groups[some]
         samples = SearchSamples(X, y, own, weights, weights * factors[own], groups)
@@ -200,7 +216,15 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
-    tried = search(encoder, learn, sizes_for(learn, choices), choices)
+    tried, skewed = search(encoder, learn, sizes_for(learn, choices), choices), []
+    if is_skewed(encoder, learn.y, objective) and wanted.values.min() >= 0:
+        _, by_log, samples = encoded(np.concatenate(parts), slice(count), preparation, log=True)
+        logs = search(by_log, samples.at(slice(count)), sizes_for(learn, choices), choices)
+        said = "the logarithm was no better; loss='absolute' (--loss absolute) heeds outliers less"
+        if cost_of(logs[0], by_log, objective) < cost_of(tried[0], encoder, objective):
+            encoder, tried, said = by_log, logs, "its logarithm is learned, which was better"
+            learn, judge = samples.at(slice(count)), samples.at(slice(count, None))
+        skewed = [f"{target}: very skewed: {said} in the cross-validation"]
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
     runs, scores, finding = best.runs, dict[str, Scores](), ""
@@ -217,12 +241,15 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         advice = RARE if choices.class_weight is None else ""
         scores, finding = judged(encoder, rivals, y, objective, judge.weights, advice)
         predicted = encoder.decode(rivals["model"])
-        preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
+        log = isinstance(encoder, NumberTarget) and encoder.log
+        every = np.arange(rows)
+        preparation, encoder, samples = encoded(every, slice(rows), preparation, log=log)
         runs = refit(encoder, samples, best, choices).runs
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
+    alike += skewed
     trained = (*told[1:], *leaked, *alike, again, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *alike, again]
     model = Model(runs, preparation, (encoder,), scores, trained)

@@ -201,8 +201,8 @@ def judged(
     # Fewer mistakes by a tenth are enough, or that classes are told apart.
     if 1 - ours < 0.9 * (1 - theirs) or recall > 1 / len(known) + (0.02 if ours > theirs else 0.1):
         rows = f"{int(np.isin(truth, never).sum()):,} of {many(len(truth), 'test row')}"
-        names = texts_shown([target.classes[k] for k in never])
-        unsaid = f"{target.name}: {names} ({rows}): never predicted; {advice}"
+        classes = texts_shown([target.classes[k] for k in never])
+        unsaid = f"{target.name}: {classes} ({rows}): never predicted; {advice}"
         return scores, unsaid if advice else ""
     how = "hardly better than" if ours > theirs else "not as good as"
     how = "as good as" if ours == theirs else how

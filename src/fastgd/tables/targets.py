@@ -62,6 +62,7 @@ class NumberTarget:
     scale: float
     notation: str = ""  # of amounts: $, km
     decimal: str = ""  # the decimal sign of strings; empty if the target held plain numbers
+    log: bool = False  # encoded ones are above 0: networks learn their logarithm, outputs are exp
 
     @classmethod
     def learn(cls, name: str, values: ArrayLike | Cells) -> NumberTarget:
