@@ -217,7 +217,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
     tried, skewed = search(encoder, learn, sizes_for(learn, choices), choices), []
-    if is_skewed(encoder, learn.y, objective) and wanted.values.min() >= 0:
+    may_be = choices.solver == "adam" and is_skewed(encoder, learn.y, objective)
+    if may_be and wanted.values.min() >= 0:
         _, by_log, samples = encoded(np.concatenate(parts), slice(count), preparation, log=True)
         logs = search(by_log, samples.at(slice(count)), sizes_for(learn, choices), choices)
         said = "the logarithm was no better; loss='absolute' (--loss absolute) heeds outliers less"
