@@ -17,7 +17,7 @@ from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import (
     Candidate,
     SearchSamples,
-    cost_of,
+    is_better,
     is_skewed,
     refit,
     search,
@@ -92,7 +92,8 @@ def fit(
     cross-validates hidden sizes, learning rates and L2 penalties, with Adam, mini-batches and early
     stopping; each fold is the validation set of its networks. The setting with the smallest
     validation loss is chosen, and the outputs of its networks, one per fold, are averaged. The test
-    set only judges these: no training was stopped and nothing was chosen by it. Then the
+    set only judges these: no training was stopped and nothing was chosen by it. The logarithm of a
+    very skewed target is tried, too. Then the
     preparation is learned again from all rows, and the chosen setting is trained on them, again in
     folds: these networks are returned.
 
@@ -219,13 +220,16 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     tried, skewed = search(encoder, learn, sizes_for(learn, choices), choices), []
     may_be = choices.solver == "adam" and is_skewed(encoder, learn.y, objective)
     if may_be and wanted.values.min() >= 0:
-        _, by_log, samples = encoded(np.concatenate(parts), slice(count), preparation, log=True)
-        logs = search(by_log, samples.at(slice(count)), sizes_for(learn, choices), choices)
-        said = "the logarithm was no better; loss='absolute' (--loss absolute) heeds outliers less"
-        if cost_of(logs[0], by_log, objective) < cost_of(tried[0], encoder, objective):
-            encoder, tried, said = by_log, logs, "its logarithm is learned, which was better"
-            learn, judge = samples.at(slice(count)), samples.at(slice(count, None))
-        skewed = [f"{target}: very skewed: {said} in the cross-validation"]
+        prepared, by_log, logged = encoded(np.concatenate(parts), slice(count), log=True)
+        logs = search(by_log, logged.at(slice(count)), sizes_for(learn, choices), choices)
+        said = "the logarithm was no better in the cross-validation"
+        if is_better(logs[0], by_log, tried[0], encoder):
+            preparation, encoder, tried = prepared, by_log, logs
+            learn, judge = logged.at(slice(count)), logged.at(slice(count, None))
+            said = "its logarithm is learned, which was better in the cross-validation"
+        elif objective["loss"] == "squared":
+            said += "; loss='absolute' (--loss absolute) heeds outliers less"
+        skewed = [f"{target}: very skewed: {said}"]
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
     runs, scores, finding = best.runs, dict[str, Scores](), ""

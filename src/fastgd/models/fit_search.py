@@ -153,11 +153,17 @@ def is_skewed(target: Target, y: FloatArray, objective: Mapping[str, Any]) -> bo
     return bool(in_order(off**3) * len(y) ** 0.5 > SKEWED * in_order(off**2) ** 1.5)
 
 
-def cost_of(one: Candidate, target: Target, objective: Mapping[str, Any]) -> float:
-    """What a candidate costs in the target's own unit: by ``scoring``, or by the loss."""
-    scale = 1.0 if isinstance(target, ClassTarget) else target.scale
-    power = 2 if objective["loss"] == "squared" else 1
-    return -one.score if one.score is not None else one.loss * scale**power
+def is_better(logs: Candidate, by_log: Target, plain: Candidate, target: Target) -> bool:
+    """Whether the logarithm is better: by ``scoring``, or clearly by the loss in the same unit.
+
+    With 0.95 to 1 of the loss, unseen rows of R's data sets were predicted no better.
+    """
+    if logs.score is not None and plain.score is not None:
+        return logs.score > plain.score
+    assert isinstance(by_log, NumberTarget)
+    assert isinstance(target, NumberTarget)
+    power = 2 if plain.runs[0].options.get("loss", "squared") == "squared" else 1
+    return logs.loss * (by_log.scale / target.scale) ** power < 0.95 * plain.loss
 
 
 def settings_of(objective: Mapping[str, Any], rows: int, seen: int, solver: str) -> dict[str, Any]:

@@ -334,6 +334,6 @@ def encode_rows(
             shift = float(wanted.values.min() <= 0)
             logs = evaluate("log", wanted.values[learned] + shift)
             scale = float(evaluate("exp", np.array(fsum(logs) / len(logs))))
-            target = replace(target, mean=-shift, scale=scale, log=True)
+            target = replace(target, mean=0.0 - shift, scale=scale, log=True)
     y = target.encode(wanted)
     return target, y, *Preparation.learn_from(inputs, learned, decisions._replace(y=y), before)

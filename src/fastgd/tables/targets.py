@@ -188,7 +188,7 @@ def learn_target(
     >>> learn_target("won", [0, 1, 1])
     ClassTarget(name='won', classes=('0', '1'), labels='numbers')
     >>> learn_target("price", [1.5, 2.5])
-    NumberTarget(name='price', mean=2.0, scale=0.5, notation='', decimal='')
+    NumberTarget(name='price', mean=2.0, scale=0.5, notation='', decimal='', log=False)
     """
     cells = _whole(name, numbers_written(name, values))
     if classification is None:
