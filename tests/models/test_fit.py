@@ -23,7 +23,7 @@ from fastgd.checks import numbers as memory
 from fastgd.checks.messages import TrainingWarning
 from fastgd.models.fit import fit_columns
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
-from fastgd.models.fit_search import SearchSamples, _smeared, is_skewed, sizes_for
+from fastgd.models.fit_search import SearchSamples, sizes_for
 from fastgd.models.model import mean_outputs
 from fastgd.models.row_splits import (
     folds_of,
@@ -32,7 +32,7 @@ from fastgd.models.row_splits import (
     parts_of,
     rows_of_groups,
 )
-from fastgd.models.scores import RARE, judged, scores_of
+from fastgd.models.scores import RARE, judged, scores_of, skewness_note
 from fastgd.tables import column_values
 from fastgd.tables.column_values import columns_of
 from fastgd.tables.preparation import Preparation
@@ -506,67 +506,14 @@ def test_weights_of_classes_are_weights_of_rows_in_the_training_only():
     assert ours.model.scores["model"][recall] >= plain.model.scores["model"][recall]
 
 
-SPREAD = np.random.default_rng(5).normal(size=(2, ROWS))
-STEEP = {"x": SPREAD[0], "y": np.floor(np.exp(2 * SPREAD[0] + SPREAD[1] / 4))}  # some are 0
-LOG = {"table": STEEP, "target": "y"}
-
-
-def test_networks_of_a_very_skewed_target_learn_its_logarithm(tmp_path):
-    model = _fitted(**LOG).model
-    target, note = model.targets[0], model.notes[-2]
-    assert target.log
-    assert target.mean == -1
-    assert note.startswith("y: very skewed: its logarithm is learned")
-    assert model.scores["model"]["R squared"] > 0.5
-    X = model.preparation.transform(STEEP)
-    each = [np.exp(X @ run.weights[0] + run.biases[0]) for run in model.runs]
-    by_hand = np.mean(each, axis=0)[:, 0] * target.scale - 1
-    np.testing.assert_allclose(model.predict(STEEP), by_hand, rtol=1e-12)
-    step = {"x": STEEP["x"] + 1e-6}
-    slopes = (model.predict(step) - by_hand) / 1e-6
-    np.testing.assert_allclose(model.gradient(STEEP)["x"], slopes, rtol=1e-4)
-    model.save(tmp_path / "model.npz")
-    assert fastgd.load(tmp_path / "model.npz") == model
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"scoring": "neg_median_absolute_error"}, "its logarithm is learned"),
-        (
-            {"table": {"x": STEEP["y"], "y": 1 + STEEP["y"]}},
-            "no better in the cross-validation; loss=",
-        ),
-        ({"table": STEEP | {"y": STEEP["y"] - 1}}, ""),
-        ({"table": STEEP | {"y": SPREAD[0] + 9}}, ""),
-        pytest.param({"loss": "absolute"}, "its logarithm is learned", marks=pytest.mark.slow),
-        pytest.param({"loss": "huber"}, "", marks=pytest.mark.slow),
-        pytest.param({"solver": "lm"}, "", marks=pytest.mark.slow),
-    ],
-)
-def test_when_a_logarithm_is_tried(given, said):
-    fit = _fitted(**LOG | given)
-    assert (said in "".join(fit.notes)) if said else ("skewed" not in "".join(fit.notes))
-    assert fit.model.targets[0].log == (said[:3] == "its")
-
-
-def test_skewness_is_that_of_scipy():
-    target = NumberTarget("y", 0.0, 1.0)
-    for y in (STEEP["y"], SPREAD[0], SPREAD[0] ** 2, -STEEP["y"]):
-        assert is_skewed(target, y[:, None], {"loss": "squared"}) == (skew(y) > 2)
-    assert not is_skewed(target, STEEP["y"][:, None], {"loss": "huber"})
-
-
-def test_smearing_is_that_of_duan():
-    y, outputs, weights = np.exp(SPREAD[0])[:, None], SPREAD[1][:, None], np.arange(ROWS) + 1.0
-    samples = SearchSamples(outputs, y, np.zeros(ROWS), weights, weights, None)
-    found, (scale, shift) = _smeared(outputs, 1.5, samples, {"loss": "squared"})
-    smear = np.average(np.exp(SPREAD[0] - 1.5 * SPREAD[1]), weights=weights)
-    np.testing.assert_allclose(found, smear * np.exp(1.5 * outputs), rtol=1e-12)
-    assert (scale, shift) == (1.5, pytest.approx(np.log(smear)))
-    median, how = _smeared(outputs, 1.5, samples, {"loss": "absolute"})
-    np.testing.assert_allclose(median, np.exp(1.5 * outputs), rtol=1e-12)
-    assert how == (1.5, 0.0)
+@pytest.mark.parametrize("power", [1, 2, 3, -3])
+def test_a_very_skewed_target_is_told(power):
+    y = np.sign(power) * np.exp(abs(power) * np.random.default_rng(5).normal(size=ROWS))
+    said = skewness_note("y", y, {"loss": "squared"})
+    assert len(said) == (abs(skew(y)) > 5) == (abs(power) > 1)
+    assert not said or said[0].startswith(f"y: very skewed (skewness {skew(y):.2g}): its most ")
+    assert not skewness_note("y", y, {"loss": "absolute"})
+    assert not said or _fitted({"x": y, "y": y}, "y").notes[1:2] == said
 
 
 def test_balanced_classes_have_the_same_sum_of_sample_weights():

@@ -673,7 +673,6 @@ BAD_TARGETS = {
     "kind": {"kind": "other"},
     "scale": {"kind": "number", "name": "y", "mean": 0.0, "scale": 0.0},
     "mean": {"kind": "number", "name": "y", "mean": "0", "scale": 1.0},
-    "log": {"kind": "number", "name": "y", "mean": 0.0, "scale": 1.0, "log": 1},
     "classes": {"kind": "class", "name": "y", "classes": ["a"], "labels": "texts"},
     "no texts": {"kind": "class", "name": "y", "classes": [1, 2], "labels": "texts"},
     "labels": {"kind": "class", "name": "y", "classes": ["a", "b"], "labels": "other"},

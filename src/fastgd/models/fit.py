@@ -14,15 +14,7 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
-from fastgd.models.fit_search import (
-    Candidate,
-    SearchSamples,
-    is_better,
-    is_skewed,
-    refit,
-    search,
-    sizes_for,
-)
+from fastgd.models.fit_search import Candidate, SearchSamples, refit, search, sizes_for
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.row_splits import (
     FitRows,
@@ -31,19 +23,11 @@ from fastgd.models.row_splits import (
     copies,
     encode_rows,
 )
-from fastgd.models.scores import RARE, Score, Scores, constant_of, judged
+from fastgd.models.scores import RARE, Score, Scores, constant_of, judged, skewness_note
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
 from fastgd.tables.preparation import Preparation, column_name, some_rows
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import (
-    MAX_CLASSES,
-    ClassTarget,
-    NumberTarget,
-    Target,
-    leaks,
-    learn_target,
-    notes_of,
-)
+from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target, leaks, learn_target, notes_of
 
 
 class Fit(NamedTuple):
@@ -92,8 +76,7 @@ def fit(
     cross-validates hidden sizes, learning rates and L2 penalties, with Adam, mini-batches and early
     stopping; each fold is the validation set of its networks. The setting with the smallest
     validation loss is chosen, and the outputs of its networks, one per fold, are averaged. The test
-    set only judges these: no training was stopped and nothing was chosen by it. The logarithm of a
-    very skewed target is tried, too. Then the
+    set only judges these: no training was stopped and nothing was chosen by it. Then the
     preparation is learned again from all rows, and the chosen setting is trained on them, again in
     folds: these networks are returned.
 
@@ -187,6 +170,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     of_classes = isinstance(learned, ClassTarget)
     labels = learned.encode(wanted).argmax(axis=1) if of_classes else np.zeros(rows, np.int64)
     objective = choices.objective(learned)
+    told += skewness_note(target, wanted.values, objective)
     parts = table.split(labels, choices)
     of_counts = objective["loss"] == "poisson"
     if of_counts and wanted.values.min() < 0:
@@ -197,7 +181,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         )
 
     def encoded(
-        some: Integers, learn: slice, before: Preparation | None = None, *, log: bool = False
+        some: Integers, learn: slice, before: Preparation | None = None
     ) -> tuple[Preparation, Target, SearchSamples]:
         """These rows, encoded as it is learned from the first of them."""
         own, weights = labels[some], table.weights[some]
@@ -205,7 +189,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         decisions = choices.decisions._replace(drop=table.drop)
         inputs, cells = some_rows(table.inputs, some), wanted[some]
         target, y, preparation, X = encode_rows(
-            inputs, cells, learned, learn, decisions, before, of_counts=of_counts, log=log
+            inputs, cells, learned, learn, decisions, before, of_counts=of_counts
         )
         groups = None if table.groups is None else table.groups[some]
         samples = SearchSamples(X, y, own, weights, weights * factors[own], groups)
@@ -217,19 +201,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
-    tried, skewed = search(encoder, learn, sizes_for(learn, choices), choices), []
-    may_be = choices.solver == "adam" and is_skewed(encoder, learn.y, objective)
-    if may_be and wanted.values.min() >= 0:
-        prepared, by_log, logged = encoded(np.concatenate(parts), slice(count), log=True)
-        logs = search(by_log, logged.at(slice(count)), sizes_for(learn, choices), choices)
-        said = "the logarithm was no better in the cross-validation"
-        if is_better(logs[0], by_log, tried[0], encoder):
-            preparation, encoder, tried = prepared, by_log, logs
-            learn, judge = logged.at(slice(count)), logged.at(slice(count, None))
-            said = "its logarithm is learned, which was better in the cross-validation"
-        elif objective["loss"] == "squared":
-            said += "; loss='absolute' (--loss absolute) heeds outliers less"
-        skewed = [f"{target}: very skewed: {said}"]
+    tried = search(encoder, learn, sizes_for(learn, choices), choices)
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
     runs, scores, finding = best.runs, dict[str, Scores](), ""
@@ -246,15 +218,12 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         advice = RARE if choices.class_weight is None else ""
         scores, finding = judged(encoder, rivals, y, objective, judge.weights, advice)
         predicted = encoder.decode(rivals["model"])
-        log = isinstance(encoder, NumberTarget) and encoder.log
-        every = np.arange(rows)
-        preparation, encoder, samples = encoded(every, slice(rows), preparation, log=log)
+        preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
         runs = refit(encoder, samples, best, choices).runs
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    alike += skewed
     trained = (*told[1:], *leaked, *alike, again, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *alike, again]
     model = Model(runs, preparation, (encoder,), scores, trained)

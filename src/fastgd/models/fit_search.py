@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from math import inf, isfinite
 from typing import Any, NamedTuple
@@ -12,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import FloatArray, TooLargeError, check_memory
-from fastgd.engine.formula_values import evaluate
 from fastgd.engine.network import Network
 from fastgd.engine.progress import reporting
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.row_splits import folds_of, folds_of_groups, some_of
 from fastgd.models.scores import SCORING, mean_loss, scores_of
 from fastgd.optimizers import Adam, LevenbergMarquardt
-from fastgd.tables.column_values import in_order, moments, weighted_mean
-from fastgd.tables.targets import ClassTarget, NumberTarget, Target
+from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.train_sweep import sweep
@@ -123,47 +120,12 @@ class Candidate(NamedTuple):
     score: float | None  # that of ``scoring``, if it was given
     trained: Sweep  # all settings of the search, and
     place: tuple[int, int, int]  # this one among its hidden sizes, learning rates and penalties
-    by_log: tuple[float, float] | None = None  # of logarithms: exp of outputs times this, plus this
 
     @property
     def runs(self) -> tuple[Run, ...]:
         """The networks: made when they are asked for, which most settings never are."""
         i, j, k = self.place
-        runs = tuple(self.trained[i, :, j, k])
-        return runs if self.by_log is None else tuple(_exp_of(run, *self.by_log) for run in runs)
-
-
-def _exp_of(run: Run, scale: float, shift: float) -> Run:
-    """The network whose outputs are exp(scale * output + shift)."""
-    weights, biases = (list(each) for each in (run.weights, run.biases))
-    weights[-1], biases[-1] = weights[-1] * scale, biases[-1] * scale + shift
-    options = run.options | {"output": "exp"}
-    return replace(run, weights=tuple(weights), biases=tuple(biases), options=options)
-
-
-SKEWED = 2.0
-"""Skewness of a target above which the search also tries its logarithm."""
-
-
-def is_skewed(target: Target, y: FloatArray, objective: Mapping[str, Any]) -> bool:
-    """Whether the logarithm of these encoded targets, (rows, 1), is worth a trial."""
-    if not isinstance(target, NumberTarget) or objective["loss"] not in ("squared", "absolute"):
-        return False
-    off = y[:, 0] - in_order(y[:, 0]) / len(y)
-    return bool(in_order(off**3) * len(y) ** 0.5 > SKEWED * in_order(off**2) ** 1.5)
-
-
-def is_better(logs: Candidate, by_log: Target, plain: Candidate, target: Target) -> bool:
-    """Whether the logarithm is better: by ``scoring``, or clearly by the loss in the same unit.
-
-    With 0.95 to 1 of the loss, unseen rows of R's data sets were predicted no better.
-    """
-    if logs.score is not None and plain.score is not None:
-        return logs.score > plain.score
-    assert isinstance(by_log, NumberTarget)
-    assert isinstance(target, NumberTarget)
-    power = 2 if plain.runs[0].options.get("loss", "squared") == "squared" else 1
-    return logs.loss * (by_log.scale / target.scale) ** power < 0.95 * plain.loss
+        return tuple(self.trained[i, :, j, k])
 
 
 def settings_of(objective: Mapping[str, Any], rows: int, seen: int, solver: str) -> dict[str, Any]:
@@ -202,13 +164,12 @@ def search(
         return found
     for k in {0, next((k for k, one in enumerate(found) if not one.hidden_size), 0)}:
         again = refit(target, samples, found[k], choices)
-        found[k] = found[k]._replace(trained=again.trained, place=again.place, by_log=again.by_log)
+        found[k] = found[k]._replace(trained=again.trained, place=again.place)
     return found
 
 
-_Best = dict[tuple[int, int, int], tuple[float, FloatArray, tuple[float, float] | None, Sweep, int]]
-"""By the place of a setting: its smallest loss, the outputs then, by_log, the networks, and the
-step."""
+_Best = dict[tuple[int, int, int], tuple[float, FloatArray, Sweep, int]]
+"""By the place of a setting: its smallest loss, the outputs then, the networks, and the step."""
 
 
 def _tried(
@@ -232,51 +193,27 @@ def _tried(
     updates = -(-least // (settings["batch_size"] or least))
     settings |= {"hidden_size": list(hidden_sizes), "alpha": list(alphas), "l2": list(penalties)}
     best: _Best = {}
-    learned, scale = samples, 0.0
-    if isinstance(target, NumberTarget) and target.log:
-        logs = evaluate("log", samples.y)
-        scale = moments(target.name, logs[:, 0])[1]
-        learned = samples._replace(y=logs / scale)
     with sharing_code(parameters * min(seen, EPOCHS * len(samples.X)) < SHORT):
-        for step, result in enumerate(_trainings(learned, held, settings, updates, choices, best)):
+        for step, result in enumerate(_trainings(samples, held, settings, updates, choices, best)):
             for i in range(len(hidden_sizes)):
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
                 for fold, rows in enumerate(held):
                     outside[:, :, rows] = result[i, fold].predict(samples.X[rows])
                 for j, k in np.ndindex(outside.shape[:2]):
-                    outputs, by_log = outside[j, k], None
-                    if scale:
-                        outputs, by_log = _smeared(outputs, scale, samples, objective)
-                    loss = mean_loss(objective, outputs, samples.y, samples.costs)
+                    loss = mean_loss(objective, outside[j, k], samples.y, samples.costs)
                     loss = loss if isfinite(loss) else inf
                     if (i, j, k) not in best or loss < best[i, j, k][0]:
-                        best[i, j, k] = loss, outputs, by_log, result, step
+                        best[i, j, k] = loss, outside[j, k], result, step
     found = []
-    for (i, j, k), (loss, outputs, by_log, result, _) in best.items():
+    for (i, j, k), (loss, outputs, result, _) in best.items():
         score = None
         if choices.scoring is not None:
             name, sign = SCORING[isinstance(target, ClassTarget)][choices.scoring]
             scores = scores_of(target, outputs, samples.y, objective, samples.weights)
             score = sign * scores[name] if isfinite(scores[name]) else -inf
         setting = (hidden_sizes[i], alphas[j], penalties[k])
-        found.append(Candidate(*setting, loss, score, result, (i, j, k), by_log))
+        found.append(Candidate(*setting, loss, score, result, (i, j, k)))
     return sorted(found, key=lambda one: (-(one.score or 0.0), one.loss))
-
-
-def _smeared(
-    outputs: FloatArray, scale: float, samples: SearchSamples, objective: Mapping[str, Any]
-) -> tuple[FloatArray, tuple[float, float]]:
-    """Predictions of outputs that are logarithms divided by ``scale``, and what makes them so.
-
-    The exp of a mean logarithm is below the mean, and is multiplied by the mean ratio of targets to
-    it ("smearing", Duan, JASA 78, 1983). A median needs none.
-    """
-    with np.errstate(all="ignore"):
-        found = evaluate("exp", scale * outputs)
-        smear = 1.0
-        if objective["loss"] == "squared":
-            smear = weighted_mean((samples.y / found)[:, 0], samples.costs)
-        return found * smear, (scale, float(evaluate("log", np.array(smear))))
 
 
 def _trainings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import ceil, fsum
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,6 @@ from fastgd.arguments.samples import balanced_factors
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.checks.numbers import ABOVE_ZERO, FloatArray, check_number, integer
-from fastgd.engine.formula_values import evaluate
 from fastgd.models.fit_choices import Choices
 from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
 from fastgd.tables.columns import Decisions
@@ -319,7 +318,6 @@ def encode_rows(
     before: Preparation | None = None,
     *,
     of_counts: bool = False,
-    log: bool = False,
 ) -> tuple[Target, FloatArray, Preparation, FloatArray]:
     """A target and a preparation, learned from some rows, and all rows encoded by them.
 
@@ -330,10 +328,5 @@ def encode_rows(
         target = NumberTarget.learn(target.name, wanted[learned])
         if of_counts:  # divided by their mean only, where outputs of exp begin
             target = replace(target, mean=0.0, scale=target.mean or 1.0)
-        if log:  # divided by their geometric mean
-            shift = float(wanted.values.min() <= 0)
-            logs = evaluate("log", wanted.values[learned] + shift)
-            scale = float(evaluate("exp", np.array(fsum(logs) / len(logs))))
-            target = replace(target, mean=0.0 - shift, scale=scale, log=True)
     y = target.encode(wanted)
     return target, y, *Preparation.learn_from(inputs, learned, decisions._replace(y=y), before)

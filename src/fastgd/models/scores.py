@@ -158,6 +158,27 @@ def mean_loss(
     return weighted_mean(each, weights)
 
 
+SKEWED = 5.0
+"""Skewness above which a note names a loss that heeds outliers less.
+
+The logarithm of the target as a second target of the search (smearing: Duan, JASA 78, 1983), chosen
+where its cross-validated squared error was 5 % smaller, took twice the time. On 36 splits of 18
+skewed tables it was chosen 9 times; unseen rows were predicted better 6 times, and once far worse.
+"""
+
+
+def skewness_note(name: str, values: NDArray[Any], objective: Mapping[str, Any]) -> list[str]:
+    """Say that a few numbers decide the squared error, if they do."""
+    if objective["loss"] != "squared":
+        return []
+    off = values - weighted_mean(values, np.ones(len(values)))
+    with np.errstate(all="ignore"):
+        skewness = in_order(off**3) * len(off) ** 0.5 / in_order(off**2) ** 1.5
+    text = f"{name}: very skewed (skewness {skewness:.2g}): its most distant numbers decide the "
+    text += "squared error; loss='absolute' (--loss absolute) heeds them less"
+    return [text] if abs(skewness) > SKEWED else []
+
+
 RARE = """class_weight="balanced" and scoring="balanced_accuracy" make rare classes count as much \
 (--class-weight balanced --scoring balanced_accuracy)"""
 """The advice where a class is never predicted."""

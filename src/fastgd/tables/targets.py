@@ -62,7 +62,6 @@ class NumberTarget:
     scale: float
     notation: str = ""  # of amounts: $, km
     decimal: str = ""  # the decimal sign of strings; empty if the target held plain numbers
-    log: bool = False  # encoded ones are above 0: networks learn their logarithm, outputs are exp
 
     @classmethod
     def learn(cls, name: str, values: ArrayLike | Cells) -> NumberTarget:
@@ -188,7 +187,7 @@ def learn_target(
     >>> learn_target("won", [0, 1, 1])
     ClassTarget(name='won', classes=('0', '1'), labels='numbers')
     >>> learn_target("price", [1.5, 2.5])
-    NumberTarget(name='price', mean=2.0, scale=0.5, notation='', decimal='', log=False)
+    NumberTarget(name='price', mean=2.0, scale=0.5, notation='', decimal='')
     """
     cells = _whole(name, numbers_written(name, values))
     if classification is None:
