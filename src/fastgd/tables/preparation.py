@@ -183,8 +183,8 @@ class Preparation:
           all others share one; with ``encoding="target"`` the column becomes one number instead.
         - Dates become elapsed days, the year, and sine and cosine of month, day and hour; times of
           day the time, and sine and cosine of the hour; durations a number of days.
-        - Left out are empty columns, constant columns, and, unless ``keep`` names them,
-          columns of strings of which hardly one is frequent, and whole numbers that number the rows: nearly
+        - Left out are empty columns, constant columns, and, unless ``keep`` names them, columns of
+          strings of which hardly one is frequent, and whole numbers that number the rows: nearly
           all different, and in a column with such a name (id, index, row, no, customer_id) or
           nearly consecutive, or in order and evenly spaced. If there is no other column to learn
           from, these numbers are used.
