@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import skew
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -32,7 +33,7 @@ from fastgd.models.row_splits import (
     parts_of,
     rows_of_groups,
 )
-from fastgd.models.scores import RARE, judged, scores_of
+from fastgd.models.scores import RARE, judged, scores_of, skewness_note
 from fastgd.tables import column_values
 from fastgd.tables.column_values import cells_of, columns_of
 from fastgd.tables.preparation import Preparation
@@ -508,6 +509,16 @@ def test_weights_of_classes_are_weights_of_rows_in_the_training_only():
     assert ours.candidates[0].loss == pytest.approx(theirs.candidates[0].loss, rel=1e-12)
     recall = "recall of dear"
     assert ours.model.scores["model"][recall] >= plain.model.scores["model"][recall]
+
+
+@pytest.mark.parametrize("power", [1, 2, 3, -3])
+def test_a_very_skewed_target_is_told(power):
+    y = np.sign(power) * np.exp(abs(power) * np.random.default_rng(5).normal(size=ROWS))
+    said = skewness_note("y", y, {"loss": "squared"})
+    assert len(said) == (abs(skew(y)) > 5) == (abs(power) > 1)
+    assert not said or said[0].startswith(f"y: very skewed (skewness {skew(y):.2g}): its most ")
+    assert not skewness_note("y", y, {"loss": "absolute"})
+    assert not said or _fitted({"x": y, "y": y}, "y").notes[1:2] == said
 
 
 def test_balanced_classes_have_the_same_sum_of_sample_weights():

@@ -35,7 +35,7 @@ from fastgd.models.row_splits import (
     copies,
     encode_rows,
 )
-from fastgd.models.scores import RARE, Score, Scores, constant_of, judged, scorer_of
+from fastgd.models.scores import RARE, Score, Scores, constant_of, judged, scorer_of, skewness_note
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
 from fastgd.tables.inspection import Importances, permutation_importances
 from fastgd.tables.preparation import Preparation, column_name, some_rows
@@ -240,6 +240,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     of_classes = isinstance(learned, ClassTarget)
     labels = learned.encode(wanted).argmax(axis=1) if of_classes else np.zeros(rows, np.int64)
     objective = choices.objective(learned)
+    told += skewness_note(target, wanted.values, objective)
     parts = table.split(labels, choices)
     of_counts = objective["loss"] == "poisson"
     if of_counts and wanted.values.min() < 0:

@@ -187,6 +187,27 @@ def mean_loss(
     return weighted_mean(each, weights)
 
 
+SKEWED = 5.0
+"""Skewness above which a note names a loss that heeds outliers less.
+
+The logarithm of the target as a second target of the search (smearing: Duan, JASA 78, 1983), chosen
+where its cross-validated squared error was 5 % smaller, took twice the time. On 36 splits of 18
+skewed tables it was chosen 9 times; unseen rows were predicted better 6 times, and once far worse.
+"""
+
+
+def skewness_note(name: str, values: NDArray[Any], objective: Mapping[str, Any]) -> list[str]:
+    """Say that a few numbers decide the squared error, if they do."""
+    if objective["loss"] != "squared":
+        return []
+    off = values - weighted_mean(values, np.ones(len(values)))
+    with np.errstate(all="ignore"):
+        skewness = in_order(off**3) * len(off) ** 0.5 / in_order(off**2) ** 1.5
+    text = f"{name}: very skewed (skewness {skewness:.2g}): its most distant numbers decide the "
+    text += "squared error; loss='absolute' (--loss absolute) heeds them less"
+    return [text] if abs(skewness) > SKEWED else []
+
+
 RARE = """class_weight="balanced" and scoring="balanced_accuracy" make rare classes count as much \
 (--class-weight balanced --scoring balanced_accuracy)"""
 """The advice where a class is never predicted."""
@@ -230,8 +251,8 @@ def judged(
     # Fewer mistakes by a tenth are enough, or that classes are told apart.
     if 1 - ours < 0.9 * (1 - theirs) or recall > 1 / len(known) + (0.02 if ours > theirs else 0.1):
         rows = f"{int(np.isin(truth, never).sum()):,} of {many(len(truth), 'test row')}"
-        names = texts_shown([target.classes[k] for k in never])
-        unsaid = f"{target.name}: {names} ({rows}): never predicted; {advice}"
+        classes = texts_shown([target.classes[k] for k in never])
+        unsaid = f"{target.name}: {classes} ({rows}): never predicted; {advice}"
         return scores, unsaid if advice else ""
     how = "hardly better than" if ours > theirs else "not as good as"
     how = "as good as" if ours == theirs else how

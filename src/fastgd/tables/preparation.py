@@ -186,9 +186,10 @@ class Preparation:
         - Strings and booleans are one-hot encoded: one input per category. If there are more than
           ``max_categories``, the most frequent of those seen at least twice have an input each, and
           all others share one; with ``encoding="target"`` the column becomes one number instead.
-        - Dates become elapsed days, the year, and sine and cosine of month, day and hour.
-        - Left out are empty columns, constant columns, and, unless ``keep`` names them,
-          columns of strings that are all different and whole numbers that number the rows: nearly
+        - Dates become elapsed days, the year, and sine and cosine of month, day and hour; times of
+          day the time, and sine and cosine of the hour; durations a number of days.
+        - Left out are empty columns, constant columns, and, unless ``keep`` names them, columns of
+          strings of which hardly one is frequent, and whole numbers that number the rows: nearly
           all different, and in a column with such a name (id, index, row, no, customer_id) or
           nearly consecutive, or in order and evenly spaced. If there is no other column to learn
           from, these numbers are used.
