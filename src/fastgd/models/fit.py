@@ -15,10 +15,18 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
-from fastgd.models.fit_search import Candidate, SearchSamples, refit, search, sizes_for
+from fastgd.models.fit_search import (
+    Candidate,
+    SearchSamples,
+    refit,
+    search,
+    sizes_for,
+    work_of,
+)
 from fastgd.models.intervals import JUDGED_AT, calibrated, judged_intervals
 from fastgd.models.lags import Skip, last_value, learns_changes, values_of, with_lags
 from fastgd.models.model import Model, Table, mean_outputs
+from fastgd.models.rivals import better_rivals, trees_of
 from fastgd.models.row_splits import (
     FitRows,
     TrainTestRows,
@@ -70,6 +78,7 @@ def fit(
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
     scoring: Score | None = None,
     solver: Literal["adam", "lm"] = "adam",
+    rivals: bool | None = None,
     threads: int | None = None,
     device: str = CPU,
     progress: bool | ProgressHook = False,
@@ -139,6 +148,10 @@ def fit(
         "lm" is :class:`fastgd.optimizers.LevenbergMarquardt` with Bayesian regularization, for
         numbers with a squared loss: tanh networks, by default with none, 4, 8 and 16 units. It is
         for tables with hardly any noise, such as computed ones; for measured ones "adam" is better.
+    rivals : bool, optional
+        Whether scikit-learn's boosted trees learn the same rows, to be compared in
+        ``model.scores`` and by a line where they are clearly better; they are not kept. By default,
+        if it is installed and they take less than half of the fit's time.
     threads, device, progress
         As in :func:`fastgd.sweep`.
 
@@ -236,6 +249,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     known = learn.y, learn.weights, learn.costs
     runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known)
     counts, scores, finding, covered, bounds = best.counts, dict[str, Scores](), "", "", None
+    better = list[str]()
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
     again = f"learned from all {rows:,} rows"
@@ -248,6 +262,17 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         }
         if (last := last_value(lags, preparation, encoder)) is not None:
             rivals["last value"] = values_of(last, samples.X[count:])
+        order = np.concatenate(parts)
+        trees, beaten = trees_of(
+            encoder,
+            choices,
+            samples._replace(X=numbers[order]),
+            count,
+            best.outputs,
+            work_of(samples.at(slice(count)), choices),
+        )
+        rivals |= trees
+        better = better_rivals(encoder, objective, rivals, judge, beaten)
         scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
         covered = judged_intervals(encoder, intervals, rivals["model"], y, judge.weights)
@@ -264,7 +289,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    after = [*alike, again, *filter(None, [best.size, warmth, covered])]
+    after = [*alike, again, *filter(None, [best.size, warmth, covered]), *better]
     trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
     model = Model(runs, preparation, (encoder,), scores, trained, intervals, counts, lags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis, hint_of, kinds_of
@@ -62,6 +63,7 @@ class Choices(NamedTuple):
     class_weight: Any = None
     scoring: str | None = None
     solver: str = "adam"
+    rivals: bool | None = None
     threads: int | None = None
     device: str = CPU
     progress: bool | ProgressHook = False
@@ -102,6 +104,7 @@ class Choices(NamedTuple):
             standardize=check_flag("standardize", self.standardize),
             max_classes=check_count("max_classes", self.max_classes, minimum=2),
             solver=check_choice("solver", self.solver, SOLVERS),
+            rivals=_rivals(self.rivals),
             parameters=_parameters_of(self.loss, self.parameters or {}),
             threads=check_threads(self.threads, available_threads()),
             device=looked_for(check_device(self.device)),
@@ -141,6 +144,16 @@ class Choices(NamedTuple):
             raise ValueError(f"class_weight needs a target of classes, got the {what}")
         output = "exp" if self.loss == "poisson" else "identity"
         return {"output": output, "loss": self.loss or "squared", **(self.parameters or {})}
+
+
+def _rivals(given: bool | None) -> bool | None:
+    """Whether boosted trees are compared with; None if that depends on how long they take."""
+    installed = find_spec("sklearn") is not None
+    if given is None or not check_flag("rivals", given):
+        return None if given is None and installed else False
+    if not installed:
+        raise ImportError("rivals=True needs scikit-learn: pip install scikit-learn")
+    return True
 
 
 def check_lags(lags: int, order: object) -> int:

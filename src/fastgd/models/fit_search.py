@@ -37,6 +37,9 @@ those of all together, in the mean over nine tables; with the penalties 0 and 0.
 BINS = 12, 32
 """Numbers of piecewise-linear bins to try, one after the other, instead of standardized numbers."""
 
+BINNED = 50_000_000
+"""Most inputs of all rows with bins: 400 MB."""
+
 DEEPER = [(128,), (64, 64), (128, 64)]
 """Hidden sizes to try if they are better on the first folds."""
 
@@ -119,7 +122,7 @@ class SearchSamples(NamedTuple):
 
 
 def sizes_for(
-    samples: SearchSamples, choices: Choices, *, deeper: bool = False
+    samples: SearchSamples, choices: Choices, default: Sequence[tuple[int, ...]] = HIDDEN_SIZES
 ) -> list[tuple[int, ...]]:
     """Return the hidden sizes to try: those given, or the default ones for this number of rows.
 
@@ -128,11 +131,22 @@ def sizes_for(
     sizes = choices.hidden_size
     if sizes == HIDDEN_SIZES:
         inputs, outputs = samples.X.shape[1], samples.y.shape[1]
-        most, sizes = MOST_WEIGHTS * len(samples.X), [*sizes, *(DEEPER if deeper else ())]
+        most = MOST_WEIGHTS * len(samples.X)
+        sizes = default
         if choices.solver == "lm":
             sizes, most = SECOND_ORDER[0], min(most, SECOND_ORDER[1])
         sizes = [one for one in sizes if Network((inputs, *one, outputs)).parameters <= most]
+    elif default is not HIDDEN_SIZES:
+        sizes = []
     return list(dict.fromkeys([(), *sizes]))
+
+
+def work_of(samples: SearchSamples, choices: Choices) -> float:
+    """Return about how many rows a training of each size sees, times its parameters."""
+    inputs, outputs, rows = samples.X.shape[1], samples.y.shape[1], len(samples.X)
+    seen = min(SEEN[0] * min(1.0, WIDE / inputs), EPOCHS / 4 * rows)  # most stop early
+    sizes = sizes_for(samples, choices)
+    return float(seen * sum(Network((inputs, *one, outputs)).parameters for one in sizes))
 
 
 LESS = "fewer classes, rows or hidden sizes"
@@ -246,9 +260,12 @@ def search(
     few = samples.at(some)
     held = few.held(choices.folds, choices.seed)
 
+    def inputs(bins: int) -> SearchSamples:
+        return encoded(bins).at(some)
+
     def tried(bins: int, grid: _Grid, folds: int = choices.folds) -> list[Candidate]:
-        inputs = encoded(bins).at(some)
-        return _tried(target, inputs, grid, int(SEEN[0] * share), choices, held[:folds], bins)
+        seen = int(SEEN[0] * share)
+        return _tried(target, inputs(bins), grid, seen, choices, held[:folds], bins)
 
     alphas, penalties = ((1.0,), (0.0,)) if choices.solver == "lm" else (ALPHAS, PENALTIES)
     found = tried(0, (hidden_sizes, alphas, penalties))
@@ -262,10 +279,8 @@ def search(
         def loss(one: Candidate) -> float:
             return mean_loss(objective, one.outputs[rows], first.y, first.costs)
 
-        def sizes(bins: int) -> list[tuple[int, ...]]:
-            return sizes_for(encoded(bins).at(some), choices, deeper=True)
-
-        found += _raced(tried, found, sizes, loss)
+        fitting = [bins for bins in BINS if bins * samples.X.size <= BINNED]
+        found += _raced(tried, inputs, found, fitting, choices, loss)
     found = ranked(one for one in found if one.hidden_size or () in choices.hidden_size)
     best = ensemble_of(target, few, found, held, choices)
     plain = best if best.members == (linear,) else Ensemble.of([linear])
@@ -278,15 +293,17 @@ def search(
 
 def _raced(
     tried: Callable[..., list[Candidate]],
+    inputs: Callable[[int], SearchSamples],
     found: Sequence[Candidate],
-    sizes: Callable[[int], list[tuple[int, ...]]],
+    numbers_of_bins: Sequence[int],
+    choices: Choices,
     loss: Callable[[Candidate], float],
 ) -> list[Candidate]:
     """Successive halving: settings of bins, then of deeper networks, that beat the best so far.
 
     A newcomer is trained on the first folds, with settings near the best one of a smaller network.
     The one with the smallest ``loss`` there is trained on all folds if that is smaller, by a
-    fraction, than the loss of the best setting so far. ``sizes`` are those for a number of bins.
+    fraction, than the loss of the best setting so far.
     """
     best, more = found[0], list[Candidate]()
     hidden = [one for one in found if one.hidden_size]
@@ -294,20 +311,22 @@ def _raced(
         return more
     small = min((one.hidden_size for one in hidden), key=lambda size: (len(size), size))
     start, least = next(one for one in hidden if one.hidden_size == small), 0
-    most = (1 - BETTER) * loss(best)
-    for bins in BINS:
+    most, width = (1 - BETTER) * loss(best), inputs(0).X.shape[1]
+    for bins in numbers_of_bins:
+        if inputs(bins).X.shape[1] == width:  # no column of numbers
+            break
         reached = tried(bins, near(start, small), FIRST)[0].loss
         if reached >= most:
             break
         least, most = bins, reached
     if least:
         own = tried(least, ([small], ALPHAS, PENALTIES))
-        for size in sizes(least):
-            if size and size != small and size not in DEEPER:
-                own += tried(least, near(own[0], size))
+        rest = [size for size in sizes_for(inputs(least), choices) if size not in ((), small)]
+        for size in rest:
+            own += tried(least, near(own[0], size))
         more += own
         best = min([best, *own], key=lambda one: one.loss)
-    deeper = [size for size in sizes(best.bins) if size in DEEPER]
+    deeper = sizes_for(inputs(best.bins), choices, DEEPER)[1:]
     raced = [(tried(best.bins, near(best, size), FIRST)[0].loss, size) for size in deeper]
     if raced and min(raced)[0] < loss(best):
         more += tried(best.bins, near(best, min(raced)[1]))
@@ -339,10 +358,10 @@ def ensemble_of(
     if the same selection, made without a fold, is better on that fold than the best setting then.
     """
     pool = [one for one in found if one.bins == found[0].bins][:POOL]
+    few, judged = samples._replace(X=samples.y), np.asarray(held.any(axis=0))  # no copies of X
 
     def worth(outputs: FloatArray, rows: NDArray[np.bool_]) -> tuple[float, float]:
-        own = samples.at(rows)
-        return measured(target, outputs[rows], own, choices)
+        return measured(target, outputs[rows], few.at(rows), choices)
 
     def selected(rows: NDArray[np.bool_], most: int) -> list[int]:
         """The places of the settings in the pool, as often as they are selected."""
@@ -361,13 +380,12 @@ def ensemble_of(
     outside = np.zeros((2, *samples.y.shape))
     for rows in held:
         for way, most in enumerate((1, MOST_COUNTED)):
-            places = selected(~rows, most)
+            places = selected(judged & ~rows, most)
             outside[way, rows] = sum(pool[k].outputs[rows] for k in places) / len(places)
-    all_rows = np.ones(len(samples.y), dtype=bool)
-    (score, loss), (score_then, loss_then) = (worth(outputs, all_rows) for outputs in outside)
+    (score, loss), (score_then, loss_then) = (worth(outputs, judged) for outputs in outside)
     if score_then > score or loss_then > (1 - BETTER) * loss:
         return Ensemble.of(found[:1])
-    times = Counter(selected(all_rows, MOST_COUNTED))
+    times = Counter(selected(judged, MOST_COUNTED))
     return Ensemble.of([pool[k] for k in sorted(times)], [times[k] for k in sorted(times)])
 
 
@@ -487,8 +505,7 @@ def refit(target: Target, samples: SearchSamples, best: Ensemble, choices: Choic
     for size in {one.hidden_size: 0 for one in best.members}:
         # Settings of a size together: eight in a block take three times as long as one.
         own = [one for one in best.members if one.hidden_size == size]
-        alphas, penalties = {one.alpha for one in own}, {one.l2 for one in own}
-        grid: _Grid = ([size], sorted(alphas), sorted(penalties))
+        grid = [size], sorted({one.alpha for one in own}), sorted({one.l2 for one in own})
         again |= {
             one[:3]: one for one in _tried(target, samples, grid, seen, choices, held, best.bins)
         }
