@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 import fastgd
+from fastgd.models.changes import Skip
 from fastgd.models.cutoffs import Cutoffs
 from fastgd.models.groups import _read
-from fastgd.models.lags import Lags, Skip
+from fastgd.models.lags import Lags
 from fastgd.models.row_splits import RowOrder, encode_rows, hold_out
 from fastgd.tables.columns import Decisions
 from fastgd.tables.preparation import Preparation
