@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 
 import fastgd
+from fastgd.models.changes import Skip
 from fastgd.models.cutoffs import Cutoffs
 from fastgd.models.groups import _read
-from fastgd.models.lags import Lags, Skip
-from fastgd.models.row_splits import RowOrder, hold_out
+from fastgd.models.lags import Lags
+from fastgd.models.row_splits import RowOrder, encode_rows, hold_out
 from fastgd.tables.columns import Decisions
+from fastgd.tables.preparation import Preparation
 from shops import SHORT, panel
 
 
@@ -302,5 +304,34 @@ def test_a_folder_knows_its_lags(tmp_path):
     first = fastgd.fit_groups(panel(), **given, lags=2, out=tmp_path / "fit")
     again = fastgd.fit_groups(panel(), **given, lags=2, out=tmp_path / "fit")
     assert np.array_equal(first.measured["test_error"], again.measured["test_error"])
-    with pytest.raises(ValueError, match="lags"):
+    with pytest.raises(ValueError, match="got one with lags 2 instead of 1"):
         fastgd.fit_groups(panel(), **given, lags=1, out=tmp_path / "fit")
+
+
+def test_a_lag_that_explains_a_trend_is_no_leak():
+    day = np.arange(60.0)
+    table = {"day": day, "y": 3 * day + np.random.default_rng(0).normal(size=60)}
+    lagged = table | {"of": np.repeat(["a", "b"], 30)}
+    given = {"test_last": "day", "lags": 1}
+    for found in (
+        fastgd.fit(table, "y", hidden_size=(), drop=["day"], **given),
+        fastgd.fit_groups(lagged, "of", "y", drop=["day"], **given, **SHORT),
+    ):
+        assert np.corrcoef(table["y"][1:], table["y"][:-1])[0, 1] ** 2 > 0.999
+        assert not any("alone it explains" in note for note in found.notes)
+
+
+def test_lags_have_no_bins(monkeypatch):
+    asked = []
+
+    def spy(*given, **more):
+        asked.append(given[4])
+        return encode_rows(*given, **more)
+
+    monkeypatch.setattr("fastgd.models.fit.encode_rows", spy)
+    fastgd.fit(series(), "y", test_last="day", lags=1, hidden_size=())
+    assert {tuple(decisions.plain) for decisions in asked} == {("y lag 1",)}
+    table = {"x": np.arange(30.0) ** 2, "y lag 1": np.arange(30.0) ** 2}
+    decisions = Decisions(bins=4, plain=["y lag 1"])
+    preparation, _ = Preparation.learn_from(table, slice(None), decisions)
+    assert [len(column.names) for column in preparation.columns] == [4, 1]

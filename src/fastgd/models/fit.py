@@ -14,6 +14,7 @@ from fastgd.checks.numbers import FloatArray, Seed
 from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
+from fastgd.models.changes import Skip, last_value, learns_changes, values_of
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import (
     Candidate,
@@ -25,7 +26,7 @@ from fastgd.models.fit_search import (
     work_of,
 )
 from fastgd.models.intervals import JUDGED_AT, Intervals, calibrated, judged_intervals
-from fastgd.models.lags import Skip, last_value, learns_changes, values_of, with_lags
+from fastgd.models.lags import with_lags
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.rivals import better_rivals, trees_of
 from fastgd.models.row_splits import (
@@ -121,9 +122,10 @@ def fit(
     test_group : str, optional
         A column of labels: the test set, and each fold, has whole groups. It is no input.
     lags : int
-        With ``test_last``: the last values of the target, this many, become inputs. The model keeps
-        those that rows after the table need; see :meth:`fastgd.models.lags.Lags.added`. Where the
-        change since the last one varies less than the target does, networks learn the change.
+        With ``test_last``: the last values of the target, this many, become inputs. ``predict``
+        knows those at the end of this table, and of later ones in its own table those before the
+        first row without a target. Where the change since the last one varies less than the target
+        does, networks learn the change.
     horizon : int
         How many rows ahead a forecast reaches. Each row to learn from, and to judge by, has the
         lags that were known a drawn number of rows before it, at most this one.

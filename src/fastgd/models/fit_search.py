@@ -16,8 +16,8 @@ from fastgd.checks.numbers import FloatArray, TooLargeError, check_memory
 from fastgd.engine.network import Network
 from fastgd.engine.progress import reporting
 from fastgd.export.exported import of_one_size
+from fastgd.models.changes import Skip
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
-from fastgd.models.lags import Skip
 from fastgd.models.model import MOST_COUNTED
 from fastgd.models.row_splits import folds_in_order, folds_of, folds_of_groups, some_of
 from fastgd.models.scores import SCORING, mean_loss, scores_of

@@ -20,7 +20,7 @@ from fastgd.arguments.subsets import Integers, rows_of
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict
-from fastgd.models.lags import values_of
+from fastgd.models.changes import values_of
 from fastgd.models.row_splits import some_of
 from fastgd.store.files import is_folder
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target

@@ -31,6 +31,7 @@ from fastgd.checks.numbers import (
 from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook, check_progress
 from fastgd.formulas.named import loss_of
+from fastgd.models.changes import last_value, learns_changes
 from fastgd.models.cutoffs import (
     CUTOFFS,
     Cutoffs,
@@ -53,7 +54,7 @@ from fastgd.models.group_training import (
     train_all_rows,
 )
 from fastgd.models.intervals import JUDGED_AT, Intervals
-from fastgd.models.lags import Lags, last_value, learns_changes
+from fastgd.models.lags import Lags
 from fastgd.models.model import Table
 from fastgd.models.row_splits import RowOrder, complete, encode_rows, hold_out, time_order
 from fastgd.optimizers import Adam, Axis, Hyperparameters
