@@ -338,10 +338,10 @@ def test_lags_have_no_bins(monkeypatch):
 
 
 def test_a_forecast_by_dates_needs_no_warning():
-    days = pd.date_range("2020-01-01", periods=60, freq="MS").strftime("%d/%m/%Y")
+    days = pd.date_range("2020-01-31", periods=60, freq="ME").strftime("%d/%m/%Y")
     table = series() | {"day": days.to_numpy(object)}
     model = fastgd.fit(table, "y", test_last="day", lags=1, hidden_size=())
-    new = {"day": ["01/01/2025"], "x": [0.0]}
+    new = {"day": ["31/01/2025"], "x": [0.0]}
     [remark] = model.remarks(new)
-    assert remark.startswith("day: 100 % of the rows lie after 2024-12-01")
+    assert remark.startswith("day: 100 % of the rows lie after 2024-12-31")
     assert model.predict(new)[0] == pytest.approx(table["y"][-1] + 1, abs=3)
