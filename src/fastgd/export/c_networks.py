@@ -34,7 +34,7 @@ from fastgd.formulas.calendar import FIELDS, TOLERANCES, fields_of
 from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.c_code import CCode, number_text, table_text
-from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
+from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn, piecewise
 from fastgd.tables.targets import NumberTarget
 
 MOST_ROWS = 10_000
@@ -179,8 +179,8 @@ class CNetworks:
                 if len(set(values)) > 1:
                     yield table(f"{name}_{own}", values)
         for k, encoding in enumerate(self.exported.encodings):
-            inputs = encoding.pieces if encoding.table is None else encoding.table
-            if inputs is not None and (encoding.table is not None or len(inputs) > 1):
+            inputs = encoding.numbers
+            if inputs is not None and (encoding.table is not None or encoding.width > 1):
                 name = f"{self.name}_inputs_{k}{real.suffix}"
                 yield table_text(name, inputs, real.name, real.number)
 
@@ -471,10 +471,7 @@ def _inputs(encoding: EncodingStep, cells: NDArray[Any], kind: Any) -> NDArray[A
     elif encoding.categories:
         values = values[:, None] == np.arange(encoding.categories)
     elif encoding.pieces is not None:
-        shift, scale, low, high = encoding.pieces.T.astype(kind)
-        values = np.clip((values[:, None] - shift) / scale, low, high)
-        if encoding.clip:
-            values = values / np.sqrt(kind(1.0) + np.square(values / kind(encoding.clip)))
+        values = piecewise(values, encoding.pieces, encoding.clip)
     return np.asarray(values).reshape(len(cells), encoding.width)
 
 

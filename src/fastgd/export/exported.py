@@ -44,6 +44,11 @@ class EncodingStep(NamedTuple):
     flags: bool = False  # the input is 1 for a missing number and else 0
 
     @property
+    def numbers(self) -> FloatArray | None:
+        """What is stored: its table, or its pieces."""
+        return self.pieces if self.table is None else self.table
+
+    @property
     def width(self) -> int:
         """The number of inputs."""
         if self.table is not None:

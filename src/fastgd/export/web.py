@@ -38,7 +38,6 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.checks.numbers import FloatArray
 from fastgd.engine.prediction import call_for
 from fastgd.export.exported import EncodingStep, Exported, standardized
 from fastgd.formulas.calendar import TOLERANCES
@@ -74,17 +73,17 @@ def wasm_module(exported: Exported) -> bytes:
     if not exported.preparation:
         pieces = standardized(0.0, 1.0)
         given = [EncodingStep(k, np.nan, pieces=pieces) for k in range(inputs)]
-    tables = {id(table): table for each in given if (table := _table(each)) is not None}
+    tables = {id(known): known for each in given if (known := each.numbers) is not None}
     sizes = (table.size for table in tables.values())
     *starts, end = accumulate(sizes, initial=CAPACITY * width)
     places = dict(zip(tables, starts, strict=True))
-    encodings = [_encoding(each, width, places.get(id(_table(each)), 0)) for each in given]
+    encodings = [_encoding(each, width, places.get(id(each.numbers), 0)) for each in given]
     if bounds:
-        pieces, own = bounds.pieces, (bounds.spread, *bounds.ends, bounds.least)
-        decodings = [OutputDecoding(*decodings[0][:2], end, len(pieces), *own)]
-        tables[0] = pieces
-    known = [*tables.values()]
-    made = Predictor.of(call, width, encodings, known, decodings, exported.results, STACK)
+        own = (bounds.spread, *bounds.ends, bounds.least)
+        decodings = [OutputDecoding(*decodings[0][:2], end, len(bounds.pieces), *own)]
+        tables[0] = bounds.pieces
+    put = encodings, [*tables.values()], decodings
+    made = Predictor.of(call, width, *put, exported.results, STACK)
     return linked(
         code,
         "predict",
@@ -98,10 +97,6 @@ def _width(exported: Exported) -> int:
     """The numbers of a row."""
     preparation = exported.preparation
     return len(preparation.columns) if preparation else exported.network.sizes[0]
-
-
-def _table(encoding: EncodingStep) -> FloatArray | None:
-    return encoding.pieces if encoding.table is None else encoding.table
 
 
 def _encoding(encoding: EncodingStep, columns: int, at: int) -> InputEncoding:

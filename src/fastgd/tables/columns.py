@@ -75,16 +75,14 @@ class NumberColumn:
     def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
         """Fill in this column's inputs, (rows, inputs), from its numbers."""
         missing = np.isnan(numbers)
-        own = _scaled(np.where(missing, self.median, numbers), self.pieces)
-        if self.clip:
-            own = own / np.sqrt(1.0 + np.square(own / self.clip))
+        own = piecewise(np.where(missing, self.median, numbers), self.pieces, self.clip)
         inputs[:, : own.shape[1]] = own
         if self.flagged:
             inputs[:, -1] = missing
 
     def derivatives(self, numbers: FloatArray) -> FloatArray:
         """Return the derivatives of the inputs by the number, (rows, inputs), NaN where missing."""
-        z, (_, scale, low, high) = _scaled(numbers, self.pieces), self.pieces.T
+        z, (_, scale, low, high) = piecewise(numbers, self.pieces), self.pieces.T
         found = np.where((z > low) & (z < high), 1.0 / scale, 0.0)
         if self.clip:
             found = found / np.sqrt(1.0 + np.square(z / self.clip)) ** 3
@@ -121,11 +119,12 @@ class NumberColumn:
             yield from gaps.new_gaps(self.name, f": filled with {self.median:g}, the median")
 
 
-def _scaled(numbers: FloatArray, pieces: FloatArray) -> FloatArray:
-    """The inputs of numbers, (rows, inputs); without a bound for the smooth clipping."""
-    shift, scale, low, high = pieces.T
+def piecewise(numbers: NDArray[Any], pieces: FloatArray, clip: float = 0.0) -> NDArray[Any]:
+    """The inputs of (rows,) numbers, (rows, inputs), in their precision."""
+    shift, scale, low, high = pieces.T.astype(numbers.dtype)
     with np.errstate(over="ignore"):
-        return np.asarray(np.clip((numbers[:, None] - shift) / scale, low, high))
+        z = np.clip((numbers[:, None] - shift) / scale, low, high)
+    return np.asarray(z / np.sqrt(1.0 + np.square(z / clip)) if clip else z)
 
 
 @dataclass(frozen=True)
