@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import fastgd
+from fastgd.models import fit_search
 from fastgd.models.cutoffs import FEWEST_STEPS, Cutoffs, seasons_of
 from fastgd.models.group_keys import Keys
 from fastgd.models.row_splits import RowOrder, folds_in_order
@@ -92,6 +93,26 @@ def test_nothing_is_learned_from_what_follows_a_cutoff():
     np.testing.assert_array_equal(errors[0].training_error, errors[1].training_error)
 
 
+def test_classes():
+    own = table()
+    own["kind"] = np.where(own.heat + draw_of(own) > 15, "warm", "cold")
+    own = own.drop(columns="sales")
+    given = {**TIMED, "target": "kind", "unknown": "global", "model": "best"}
+    found = fastgd.fit_groups(own, **given)
+    place = own.day - 100
+    wrong = []
+    for start in (14, 17):
+        last = own[place == start - 1].set_index("shop").kind
+        after = own[(place >= start) & (place < start + 3)]
+        wrong.append((after.kind != after["shop"].map(last)).groupby(after["shop"]).mean())
+    np.testing.assert_allclose(found.comparison["last value"], sum(wrong) / 2, rtol=1e-12)
+    assert not found.errors.test_error.isna().any()
+
+
+def draw_of(own):
+    return np.random.default_rng(0).normal(size=len(own))
+
+
 # ---------------------------------------------------------------- naive forecasts
 
 
@@ -129,8 +150,9 @@ def test_seasons():
             np.testing.assert_array_equal(found, wanted)
     assert seasons_of(RowOrder("t", None), days, codes) is None
     assert seasons_of(RowOrder("t", None), days / 12, codes) is None  # no years
-    found = seasons_of(RowOrder("t", None), 2000 + np.round(days / 4, 2), codes)
-    np.testing.assert_array_equal(found, days % 4)
+    for count in (4, 12):
+        found = seasons_of(RowOrder("t", None), 2000 + np.round(days / count, 3), codes)
+        np.testing.assert_array_equal(found, days % count)
 
 
 # ---------------------------------------------------------------- files, folders, refusals
@@ -273,3 +295,20 @@ def test_folds_in_order_are_consecutive(folds):
     assert all(end < start for end, start in zip(ends, starts[1:], strict=False))  # ties together
     few = folds_in_order(np.repeat([1.0, 2.0], 30), 5)  # too few times for ties to be together
     np.testing.assert_array_equal(few.sum(axis=1), 12)
+
+
+def test_folds_of_fit_are_consecutive(monkeypatch):
+    held = []
+
+    def seen(*given, **options):
+        held.append(options["folds"])
+        return sweep(*given, **options)
+
+    sweep = fit_search.sweep
+    monkeypatch.setattr(fit_search, "sweep", seen)
+    fastgd.fit(YEARS, "sales", test_last="year", **PLAIN)
+    years = YEARS.year.to_numpy()
+    for own in (years[years < 1998], years):
+        folds = next(one for one in held if one.shape[1] == len(own))
+        assert own[folds[0]].max() < own[folds[1]].min()
+        np.testing.assert_array_equal(folds[0], ~folds[1])

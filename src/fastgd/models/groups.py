@@ -629,7 +629,7 @@ def _settle(path: Path, rows: GroupRows, columns: JsonValues, arguments: JsonVal
     """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
     asked = {name: as_json(_listed(value), arrays) for name, value in arguments.items()}
-    asked |= hashes_of({n: array for n, array in rows._asdict().items() if array is not None})
+    asked |= hashes_of(rows._asdict())
     Folder.create(path, "models of groups", columns | asked, {}, arrays, chunk_count=0)
     for file in (START, _UNKNOWN):
         is_file(path / file, path)
