@@ -17,6 +17,7 @@ from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import (
     Candidate,
+    Ensemble,
     SearchSamples,
     refit,
     search,
@@ -49,6 +50,7 @@ class Fit(NamedTuple):
     actual: NDArray[Any]  # targets of the test set, and
     predicted: NDArray[Any]  # predictions for them, before the model was trained on all rows
     verdict: str  # that the model is no better than a constant; usually empty
+    best: Ensemble  # what was judged
 
 
 def fit(
@@ -222,7 +224,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         choices,
     )
     preparation, _, samples = with_bins(best.bins)
-    runs, counts, scores, finding = best.runs, best.counts, dict[str, Scores](), ""
+    chosen, runs, scores, finding = best, best.runs, dict[str, Scores](), ""
     better = list[str]()
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
@@ -230,7 +232,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if len(parts.judge):
         plain, X, y = (runs if linear is best else linear.runs), judge.X, judge.y
         rivals = {
-            "model": mean_outputs(runs[0], runs, samples.X[count:], counts),
+            "model": mean_outputs(runs[0], runs, samples.X[count:], best.counts),
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
@@ -259,5 +261,5 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     after = [*alike, again, *filter(None, [best.size]), *better]
     trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
-    model = Model(runs, preparation, (encoder,), scores, trained, counts=counts)
-    return Fit(model, notes, parts, candidates, actual, predicted, finding)
+    model = Model(runs, preparation, (encoder,), scores, trained, counts=best.counts)
+    return Fit(model, notes, parts, candidates, actual, predicted, finding, chosen)
