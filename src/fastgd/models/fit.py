@@ -18,6 +18,7 @@ from fastgd.models.changes import Skip, last_value, learns_changes, values_of
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import (
     Candidate,
+    Ensemble,
     SearchSamples,
     refit,
     search,
@@ -53,6 +54,7 @@ class Fit(NamedTuple):
     predicted: NDArray[Any]  # predictions for them, before the model was trained on all rows
     verdict: str  # that the model is no better than a constant; usually empty
     bounds: FloatArray | None  # (rows, 2): 90 % intervals of predicted numbers
+    best: Ensemble  # what was judged
 
 
 def fit(
@@ -249,8 +251,9 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     )
     preparation, _, samples = with_bins(best.bins)
     known = learn.y, learn.weights, learn.costs
+    chosen = best
     runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known)
-    counts, scores, finding, covered, bounds = best.counts, dict[str, Scores](), "", "", None
+    scores, finding, covered, bounds = dict[str, Scores](), "", "", None
     better = list[str]()
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
@@ -258,7 +261,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if len(parts.judge):
         plain, X, y = (runs if linear is best else linear.runs), judge.X, judge.y
         rivals = {
-            "model": mean_outputs(runs[0], runs, samples.X[count:], counts),
+            "model": mean_outputs(runs[0], runs, samples.X[count:], best.counts),
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
@@ -294,5 +297,5 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     after = [*alike, again, *filter(None, [best.size, warmth, covered]), *better]
     trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
-    model = Model(runs, preparation, (encoder,), scores, trained, intervals, counts, lags)
-    return Fit(model, notes, parts, candidates, actual, predicted, finding, bounds)
+    model = Model(runs, preparation, (encoder,), scores, trained, intervals, best.counts, lags)
+    return Fit(model, notes, parts, candidates, actual, predicted, finding, bounds, chosen)
