@@ -435,7 +435,7 @@ def test_a_test_set_of_another_size_and_copies_are_told():
     assert np.mean(TABLE["size"] >= 150) > 0.23
     found = _fitted(TABLE.assign(size=TABLE["size"].clip(upper=150)), test_last="size")
     share = f"the last by size ({100 * len(found.parts.judge) / ROWS:.3g} % in place of 20 %)"
-    assert found.notes[-2].endswith(share)
+    assert found.notes[-3].endswith(share)
     assert not any("copies" in note for note in found.notes)
     found = _fitted(pd.concat([TABLE[:30]] * 4), test_fraction=0.1)
     line = "12 of the 12 rows of the test set are in the training set, too, with the same target"
@@ -654,8 +654,8 @@ def test_what_is_new_is_warned_about(priced):
 
 
 def test_notes_are_those_of_the_preparation_and_of_the_training(priced):
-    assert priced.model.notes[:-1] == priced.model.preparation.notes
-    assert priced.model.notes[-2] == "numbers standardized: size"
+    assert priced.model.notes[:-2] == priced.model.preparation.notes
+    assert priced.model.notes[-3] == "numbers standardized: size"
 
 
 WRONG = {

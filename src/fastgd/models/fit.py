@@ -294,7 +294,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    after = [*alike, again, *filter(None, [best.size, warmth, covered]), *better]
+    after = [*filter(None, [covered, warmth]), *alike, again, *filter(None, [best.size]), *better]
     trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
     model = Model(runs, preparation, (encoder,), scores, trained, intervals, best.counts, lags)

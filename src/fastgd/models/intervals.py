@@ -346,7 +346,7 @@ def judged_intervals(
     if isinstance(target, ClassTarget):
         sets = intervals.sets(outputs, JUDGED_AT)
         inside = np.asarray((sets & (encoded > 0)).any(axis=1))
-        kind, rest = "sets", f"{weighted_mean(sets.sum(axis=1), weights):.3g} classes in the mean"
+        kind, rest = "sets", f"{weighted_mean(sets.sum(axis=1), weights):.2f} classes in the mean"
     else:
         bounds, wanted = intervals.bounds(outputs[:, 0], JUDGED_AT), encoded[:, 0]
         inside = np.asarray((bounds[:, 0] <= wanted) & (wanted <= bounds[:, 1]))
