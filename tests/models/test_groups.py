@@ -9,6 +9,7 @@ from fastgd.checks.messages import TrainingWarning
 from fastgd.models.group_training import GroupRows, Scaling, train_groups
 from fastgd.models.row_splits import hold_out
 from fastgd.optimizers import LevenbergMarquardt
+from fastgd.tables.column_values import columns_of
 from shops import SHORT, codes_of, fitted, held_rows, rows_of, shops, without_test_rows
 from thinning import crossed
 
@@ -73,7 +74,8 @@ def test_test_rows_choose_nothing_and_judge_networks_that_have_not_seen_them(mon
         table["sales"] = np.where(table.sales > middle, "many", "few")
     given = {"by": "shop", "target": "sales", **SHORT}
     models, judged, test = without_test_rows(monkeypatch, table, **given)
-    assert judged.preparation == models.preparation
+    whole = models.preparation.numbers(columns_of(table))  # only ranges are those of all rows
+    assert judged.preparation.reaching(whole) == models.preparation
     predicted = judged.predict(table)
     missed = pd.Series(predicted != table.sales) if classes else (table.sales - predicted).abs()
     errors = models.errors.set_index("shop")

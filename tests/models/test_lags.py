@@ -335,3 +335,13 @@ def test_lags_have_no_bins(monkeypatch):
     decisions = Decisions(bins=4, plain=["y lag 1"])
     preparation, _ = Preparation.learn_from(table, slice(None), decisions)
     assert [len(column.names) for column in preparation.columns] == [4, 1]
+
+
+def test_a_forecast_by_dates_needs_no_warning():
+    days = pd.date_range("2020-01-31", periods=60, freq="ME").strftime("%d/%m/%Y")
+    table = series() | {"day": days.to_numpy(object)}
+    model = fastgd.fit(table, "y", test_last="day", lags=1, hidden_size=())
+    new = {"day": ["31/01/2025"], "x": [0.0]}
+    [remark] = model.remarks(new)
+    assert remark.startswith("day: 100 % of the rows lie after 2024-12-31")
+    assert model.predict(new)[0] == pytest.approx(table["y"][-1] + 1, abs=3)

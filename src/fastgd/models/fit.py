@@ -59,6 +59,7 @@ class Fit(NamedTuple):
     actual: NDArray[Any]  # targets of the test set, and
     predicted: NDArray[Any]  # predictions for them, before the model was trained on all rows
     verdict: str  # that it is no better than a constant, or never predicts a class; usually empty
+    best: Ensemble  # what was judged
     bounds: FloatArray | None = None  # (rows, 2): 90 % intervals of predicted numbers
     importances: Importances | None = None  # of the columns in the test set, at that time
 
@@ -296,7 +297,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         choices,
     )
     preparation, _, samples = with_bins(best.bins)
-    trained = Trained.of(encoder, preparation, best, learn)
+    chosen, trained = best, Trained.of(encoder, preparation, best, learn)
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
     scores, verdict, covered, better = dict[str, Scores](), "", "", list[str]()
@@ -350,4 +351,5 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         best.counts,
         lags,
     )
-    return Fit(model, notes, parts, candidates, actual, predicted, verdict, bounds, importances)
+    found = actual, predicted, verdict, chosen, bounds, importances
+    return Fit(model, notes, parts, candidates, *found)

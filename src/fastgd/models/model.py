@@ -578,7 +578,9 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         columns, lines = self._lagged(columns_from(table, self.preparation.texts))
         cells = self.preparation.cells(columns)
         for line in [*lines, *self.preparation.remarks(cells)]:
-            warn(line)
+            name = self.lags.order.name if self.lags else None
+            if not (line.startswith(f"{name}: ") and " after " in line):  # as forecasts do
+                warn(line)
         return cells
 
     def _lagged(self, columns: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
