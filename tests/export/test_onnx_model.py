@@ -102,7 +102,8 @@ def test_all_kinds_of_columns(tmp_path, name):
 
 def test_bounds_are_two_outputs_more(tmp_path):
     model, table = MODELS["a number"](), table_of(500)
-    inputs = inputs_of(model.preparation, table | {"sold": model.preparation.numbers(table).T[5]})
+    numbers = model.preparation.numbers(table).T
+    inputs = inputs_of(model.preparation, table | {"sold": numbers[5], "opened": numbers[7]})
     steady = replace(model, intervals=BOUNDED._replace(knots=np.zeros(1), spread=np.ones(1)))
     for each in (model, steady):
         each.to_onnx(tmp_path / "model.onnx", interval=0.8)

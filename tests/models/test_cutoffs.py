@@ -231,7 +231,7 @@ def test_short_groups_are_not_judged_if_they_are_few():
 
 def test_by_default_cutoffs_cover_the_test_fraction():
     found = fastgd.fit_groups(table(), **GIVEN, test_last="day", test_fraction=0.3)
-    assert found.notes[-1].startswith("rows: judged on the 2 steps by day after each of 3 cutoffs;")
+    assert found.notes[-2].startswith("rows: judged on the 2 steps by day after each of 3 cutoffs;")
     assert found.cutoffs.after.tolist()[:3] == [113, 115, 117]
 
 
