@@ -168,7 +168,7 @@ def fit(
     >>> x = np.linspace(-3, 3, 200)
     >>> model = fastgd.fit({"x": x, "noise": np.cos(50 * x), "y": np.sin(x)}, target="y")
     >>> model
-    Model(target='y', inputs=2, hidden_size=(64,), networks=5)
+    Model(target='y', inputs=24, hidden_size=(16,), networks=15)
     >>> model.scores["model"]["R squared"] > 0.99 > model.scores["linear"]["R squared"]
     True
     """
