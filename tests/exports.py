@@ -10,7 +10,6 @@ from cases import CAUCHY, SWISH, XOR_X, XOR_Y
 from fastgd import Model
 from fastgd.functions import sin
 from fastgd.models.intervals import Intervals
-from fastgd.models.model import decoded
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -118,12 +117,14 @@ OWNER = Preparation.learn(TABLE, **FEW, encoding="target", y=TABLE["size"][:, No
 OTHERS = Preparation.learn(TABLE, max_categories=4, drop=["owner"])
 
 
-def other_numbers(size, built):
-    """The first columns: the size clipped smoothly, the year in bins."""
-    return replace(size, clip=0.5), replace(built, bins=(1900.0, 1951.3, 1960.0, 2010.0))
+def other_numbers(size, built, *others):
+    """Columns with the size clipped smoothly, the year in bins, and no dates after the last one."""
+    bins = (1900.0, 1951.3, 1960.0, 2010.0)
+    rest = (replace(one, last=30_000.0) if one.name == "sold" else one for one in others)
+    return replace(size, clip=0.5), replace(built, bins=bins), *rest
 
 
-PREPARATION = Preparation(other_numbers(*OTHERS.columns[:2]) + OTHERS.columns[2:] + OWNER.columns)
+PREPARATION = Preparation(other_numbers(*OTHERS.columns) + OWNER.columns)
 PRICE, YEARS = 3000 * TABLE["size"], np.arange(60.0) % 7
 LABELS = {
     "texts": [f"kind {k % 3}" for k in range(60)],
@@ -190,10 +191,9 @@ MODELS = {
 
 def expected(model, table):
     """What an exported model gives: numbers (rows, results), before labels are chosen."""
-    outputs = model.outputs(model.columns(table))  # without remarks on dates after the last one
     if model.classes:
-        return outputs
-    return np.stack(decoded(model.targets, outputs), axis=1)
+        return model.predict_proba(table)
+    return model.predict(table).reshape(-1, len(model.targets))
 
 
 def assert_same_bits(found, expected):

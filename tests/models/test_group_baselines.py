@@ -163,4 +163,4 @@ def test_without_validation_rows_the_networks_predict_and_a_note_says_so():
     )
     assert models.notes[-2] == f"{line}; with test_fraction=0 more rows are left"
     more = fastgd.fit_groups(table, "shop", "sales", model="best", test_fraction=0, **SHORT)
-    assert more.notes[-1].startswith("rows: 3 in validation sets and 0 in test sets")
+    assert more.notes[-2].startswith("rows: 3 in validation sets and 0 in test sets")

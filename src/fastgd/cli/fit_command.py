@@ -47,6 +47,7 @@ MOST_CLASSES = 8
     --horizon N  With --lags: how many rows ahead a forecast reaches (default: 1).
     --scoring NAME  Choose the setting by this score, in scikit-learn's words, such as
         balanced_accuracy, roc_auc or neg_mean_absolute_error (default: the loss).
+    --no-rivals  Don't compare with boosted trees of scikit-learn.
     What is learned:
     --loss NAME  What is minimized, for numbers: squared (default), absolute, huber, quantile or
         poisson.
@@ -70,6 +71,7 @@ MOST_CLASSES = 8
     horizon=1,
     loss=read_formula,
     solver="adam",
+    no_rivals={"name": "rivals", "callback": lambda typed: False if typed else None},
     weight={"name": "sample_weight", "read": column_name},
     class_weight={"read": lambda typed: {"balanced": typed}[typed], "rule": "balanced"},
 )
@@ -86,9 +88,9 @@ def fit(
     """Learn to predict a column of a table, and measure how well.
 
     Some rows are put aside as a test set, to judge by. Strings become an input for each category,
-    missing numbers the median and a flag, numbers are standardized. A small search by
-    cross-validation chooses the network, which is compared with a linear model and a constant.
-    Then it learns from all rows.
+    missing numbers the median and a flag, numbers are standardized or put in bins. A small search
+    by cross-validation chooses networks, which are compared with a linear model, a constant, and
+    boosted trees. Then it learns from all rows.
 
     Example: [bold]fastgd fit houses.csv --target price --save model.npz[/bold]
     """
@@ -159,9 +161,13 @@ def _show_candidates(result: Fit, scoring: str | None) -> None:
     if scoring is not None:
         what, headings = scoring, [*headings, ">validation\nscore"]
     print_rich(f"The best of {tried}, by {what} on the validation rows of each fold\n")
+    binned = any(one.bins for one in result.candidates)
+    if binned:
+        headings.insert(1, ">bins")
     rows = [
         (
             place,
+            *([one.bins or "none"] if binned else []),
             layers_text(one.hidden_size),
             f"{one.alpha:g}",
             f"{one.l2:g}",

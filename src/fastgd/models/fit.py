@@ -99,11 +99,13 @@ def fit(
     A test set is drawn (by default a fifth of the rows); how to prepare the columns is learned from
     the training rows only (:meth:`fastgd.tables.preparation.Preparation.learn`). One sweep
     cross-validates hidden sizes, learning rates and L2 penalties, with Adam, mini-batches and early
-    stopping; each fold is the validation set of its networks. The setting with the smallest
-    validation loss is chosen, and the outputs of its networks, one per fold, are averaged. The test
-    set only judges these: no training was stopped and nothing was chosen by it. Then the
-    preparation is learned again from all rows, and the chosen setting is trained on them, again in
-    folds: these networks are returned.
+    stopping; each fold is the validation set of its networks. Numbers in piecewise-linear bins and
+    deeper networks have to win on two folds before they are trained on all (successive halving).
+    The setting with the smallest validation loss is chosen, or an ensemble of settings, selected
+    greedily (Caruana and others 2004, "Ensemble selection from libraries of models"), and the
+    outputs of its networks, one per fold, are averaged. The test set only judges these: no training
+    was stopped and nothing was chosen by it. Then the preparation is learned again from all rows,
+    and the chosen settings are trained on them, again in folds: these networks are returned.
 
     Parameters
     ----------
@@ -134,7 +136,8 @@ def fit(
         Seed of the test set, the folds and the initial weights, as in :func:`fastgd.train`.
     hidden_size : int, tuple of int, or list of these
         Hidden sizes to try: a tuple has one per layer, ``()`` is a linear model. By default none,
-        16 and 64 units, but no network with more than eight weights for each row.
+        16, 64 and 128 units, ``(64, 64)`` and ``(128, 64)``, but no network with more than eight
+        weights for each row.
     folds : int
         Folds of the cross-validation, and so networks that are averaged.
     max_categories, standardize, drop, keep, encoding
@@ -187,7 +190,7 @@ def fit(
     >>> x = np.linspace(-3, 3, 200)
     >>> model = fastgd.fit({"x": x, "noise": np.cos(50 * x), "y": np.sin(x)}, target="y")
     >>> model
-    Model(target='y', inputs=2, hidden_size=(64,), networks=5)
+    Model(target='y', inputs=24, hidden_size=(16,), networks=15)
     >>> model.scores["model"]["R squared"] > 0.99 > model.scores["linear"]["R squared"]
     True
     """
