@@ -1,7 +1,7 @@
 """Runs and models that tests export: every unit, and every kind of column and of target."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -146,7 +146,17 @@ def _of_classes(labels, members=1, **options):
     return _model((target,), (tuple(LABELS[labels]),), members, tuple(given.items()))
 
 
+def _of_sizes(model):
+    """An ensemble of a linear model and of networks of one and two hidden layers."""
+    options = {"activation": "relu"}
+    all_of = [model(**options, hidden_size=size) for size in ((), 3, (5, 4))]
+    runs = tuple(run for one in all_of for run in one.runs)
+    return replace(all_of[0], runs=runs, counts=(2, 1, 3))
+
+
 MODELS = {
+    "networks of three sizes": lambda: _of_sizes(partial(_of_numbers, PRICE, YEARS)),
+    "classes by three sizes": lambda: _of_sizes(partial(_of_classes, "texts")),
     "a number": lambda: _of_numbers(PRICE),
     "three networks": lambda: _of_numbers(PRICE, members=3),
     "several numbers": lambda: _of_numbers(PRICE, YEARS),

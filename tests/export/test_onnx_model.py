@@ -87,7 +87,9 @@ def test_onnxruntime_has_no_warning(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["three networks", "several numbers", "classes"])
+@pytest.mark.parametrize(
+    "name", ["three networks", "several numbers", "classes", "classes by three sizes"]
+)
 def test_all_kinds_of_columns(tmp_path, name):
     model, table = MODELS[name](), table_of(500)
     model.to_onnx(tmp_path / "model.onnx")

@@ -176,13 +176,13 @@ def test_scores_are_those_of_its_predictions(priced, sorted_out):
     def before(found):
         """The model of the search, which has learned from the training rows only."""
         learn = columns_of(HOUSES.iloc[found.parts.learn])
-        preparation = Preparation.learn(
-            {c.name: learn[c.name] for c in found.model.preparation.columns}
-        )
+        used = {c.name: learn[c.name] for c in found.model.preparation.columns}
+        preparation = Preparation.learn(used, bins=found.best.bins)
         [target] = found.model.targets
         if isinstance(target, NumberTarget):
             target = NumberTarget.learn(target.name, learn[target.name])
-        return Model(found.candidates[0].runs, preparation, (target,))
+        best = found.best
+        return Model(best.runs, preparation, (target,), counts=best.counts)
 
     judged = HOUSES.iloc[priced.parts.judge]
     predicted = before(priced).predict(judged)
@@ -626,7 +626,8 @@ def test_many_rows_are_searched_by_some_of_them(monkeypatch, priced):
     assert best.loss != priced.candidates[0].loss
     assert found.model.scores["model"]["R squared"] > 0.8
     held = folds_of(np.zeros(len(found.parts.learn), dtype=int), 2, 0)
-    assert [run.options["batch_size"] for run in best.runs] == [32, 32]
+    assert [run.options["batch_size"] for run in best.runs] == [20, 20]
+    assert {run.options["batch_size"] for run in found.best.runs} == {32}
     assert held.shape == (2, len(found.parts.learn))
     assert others
 

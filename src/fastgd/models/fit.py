@@ -17,6 +17,7 @@ from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import (
     Candidate,
+    Ensemble,
     SearchSamples,
     refit,
     search,
@@ -50,6 +51,7 @@ class Fit(NamedTuple):
     actual: NDArray[Any]  # targets of the test set, and
     predicted: NDArray[Any]  # predictions for them, before the model was trained on all rows
     verdict: str  # that the model is no better than a constant; usually empty
+    best: Ensemble  # what was judged
     bounds: FloatArray | None  # (rows, 2): 90 % intervals of predicted numbers
 
 
@@ -226,7 +228,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     preparation, _, samples = with_bins(best.bins)
     known = learn.y, learn.weights, learn.costs
     runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known)
-    counts, scores, finding = best.counts, dict[str, Scores](), ""
+    chosen, scores, finding = best, dict[str, Scores](), ""
     better, covered, bounds = list[str](), "", None
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
@@ -234,7 +236,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if len(parts.judge):
         plain, X, y = (runs if linear is best else linear.runs), judge.X, judge.y
         rivals = {
-            "model": mean_outputs(runs[0], runs, samples.X[count:], counts),
+            "model": mean_outputs(runs[0], runs, samples.X[count:], best.counts),
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
@@ -268,5 +270,5 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     after = [*filter(None, [covered, warmth]), *alike, again, *filter(None, [best.size]), *better]
     trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
-    model = Model(runs, preparation, (encoder,), scores, trained, intervals, counts)
-    return Fit(model, notes, parts, candidates, actual, predicted, finding, bounds)
+    model = Model(runs, preparation, (encoder,), scores, trained, intervals, best.counts)
+    return Fit(model, notes, parts, candidates, actual, predicted, finding, chosen, bounds)

@@ -345,7 +345,7 @@ def ensemble_of(
 ) -> Ensemble:
     """Return the best setting, or a greedily selected ensemble of those with the same inputs.
 
-    Settings are added, with replacement, while the loss of the mean of their outputs decreases
+    Settings are added, with replacement, so that the loss of the mean of their outputs is smallest
     (Caruana and others 2004, "Ensemble selection from libraries of models"). The ensemble is used
     if the same selection, made without a fold, is better on that fold than the best setting then.
     """
@@ -357,15 +357,14 @@ def ensemble_of(
 
     def selected(rows: NDArray[np.bool_], most: int) -> list[int]:
         """The places of the settings in the pool, as often as they are selected."""
-        chosen, total, least = list[int](), np.zeros_like(pool[0].outputs), (inf, inf)
-        while len(chosen) < most:
-            each = [worth((total + one.outputs) / (len(chosen) + 1), rows) for one in pool]
+        chosen, total, best = list[int](), np.zeros_like(pool[0].outputs), ((inf, inf), 1)
+        for n in range(1, most + 1):
+            each = [worth((total + one.outputs) / n, rows) for one in pool]
             place = each.index(min(each))
-            if each[place] >= least:
-                break
-            least, total = each[place], total + pool[place].outputs
+            total = total + pool[place].outputs
             chosen.append(place)
-        return chosen
+            best = min(best, (each[place], n))
+        return chosen[: best[1]]
 
     if len(pool) == 1 or choices.solver == "lm":
         return Ensemble.of(found[:1])
