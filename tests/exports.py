@@ -9,6 +9,7 @@ import fastgd
 from cases import CAUCHY, SWISH, XOR_X, XOR_Y
 from fastgd import Model
 from fastgd.functions import sin
+from fastgd.models.intervals import Intervals
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -135,6 +136,11 @@ def _model(targets, columns, members, options):
     return Model(tuple(runs), PREPARATION, targets)
 
 
+KNOTS = np.array([-1.0, -0.2, 0.3, 0.9]), np.array([0.5, 0.1, 0.1, 0.3])
+BOUNDED = Intervals(*KNOTS, np.linspace(-3, 2, 99), -0.8)
+"""The errors of some models: their spread falls, is constant, and rises."""
+
+
 def _of_numbers(*columns, members=1, **options):
     given = {"output": "identity"} | options
     return _model(_numbers(*columns), tuple(map(tuple, columns)), members, tuple(given.items()))
@@ -157,7 +163,7 @@ def _of_sizes(model):
 MODELS = {
     "networks of three sizes": lambda: _of_sizes(partial(_of_numbers, PRICE, YEARS)),
     "classes by three sizes": lambda: _of_sizes(partial(_of_classes, "texts")),
-    "a number": lambda: _of_numbers(PRICE),
+    "a number": lambda: replace(_of_numbers(PRICE), intervals=BOUNDED),
     "three networks": lambda: _of_numbers(PRICE, members=3),
     "several numbers": lambda: _of_numbers(PRICE, YEARS),
     "a number and its deviation": lambda: _of_numbers(PRICE, loss="gaussian", members=2),

@@ -15,11 +15,15 @@ from cases import XOR_X, XOR_Y
 from command import assert_refused
 from fastgd import Model
 from fastgd.cli.saved_commands import LANGUAGES
+from fastgd.models.intervals import Intervals
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 TABLE = {"size": [30.0, 50.0, 70.0, 40.0], "city": ["Rome", "Oslo", "Rome", "Bonn"]}
 TINY = {"hidden_size": 2, "iterations": 3, "activation": "tanh", "output": "identity"}
+
+
+ERRORS = Intervals(np.array([0.0, 1.0]), np.array([1.0, 2.0]), np.linspace(-1, 1, 99))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,9 @@ def saved(tmp_path_factory):
     targets = {"model": NumberTarget("price", 3.0, 2.0), "kinds": ClassTarget("kind", ("a", "b"))}
     for name, target in targets.items():
         y = target.encode([1, 5, 1, 5] if name == "model" else list("abab"))
-        Model((fastgd.train(X, y, **TINY),), preparation, (target,)).save(folder / f"{name}.npz")
+        run, errors = fastgd.train(X, y, **TINY), ERRORS if name == "model" else None
+        model = Model((run,), preparation, (target,), intervals=errors)
+        model.save(folder / f"{name}.npz")
     sweep = {"alpha": [1, 2], "iterations": 3}
     fastgd.sweep(XOR_X, XOR_Y, **sweep).save(folder / "sweep.npz")
     fastgd.sweep(XOR_X, XOR_Y, **sweep, out=folder / "sweep")
@@ -75,6 +81,13 @@ Use: write to its "memory" at "rows", call predict(count), read at "results"
 Inputs: size, city (0 Bonn, 1 Oslo, 2 Rome)
 Outputs: kind: the probability of a, b
 """,
+    "model.npz b.h --interval 0.9": """\
+Written to b.h
+Use: #include "b.h", call b_predict(x, y), link with -lm
+Inputs: size, city (0 Bonn, 1 Oslo, 2 Rome)
+Outputs: price
+Bounds: low and high, between which 0.9 of targets lie
+""",
     "model.npz model.onnx": """\
 Written to model.onnx
 Use: in Python, onnxruntime.InferenceSession("model.onnx").run(None, inputs)
@@ -91,7 +104,7 @@ def test_it_says_how_the_file_is_used(run, words):
     assert Path(out).stat().st_size > 200
     network = fastgd.load(saved)
     ways = {".h": network.to_c, ".mjs": network.to_javascript, ".wasm": network.to_wasm}
-    named = {"name": "houses"} if out == "my.h" else {}
+    named = {"my.h": {"name": "houses"}, "b.h": {"name": "b", "interval": 0.9}}.get(out, {})
     ways.get(Path(out).suffix, network.to_onnx)(f"again-{out}", **named)
     if out != "run.h":
         assert Path(f"again-{out}").read_bytes() == Path(out).read_bytes()
@@ -181,6 +194,9 @@ REFUSED = {
     "run.npz x.h --name a-b": "--name must be a C identifier.* got 'a-b'$",
     "run.npz x.js --name x": "--name is for --to c, got --to js$",
     "run.npz x.h --dtype float32": "--dtype is for --to onnx, got --to c$",
+    "run.npz x.h --interval 2": r"--interval must be .*, got 2(\.0)?$",
+    "run.npz x.js --interval 0.9": "--interval must be None for a network that .*, got 0.9$",
+    "kinds.npz x.js --interval 0.9": "--interval needs one numeric target, got the classes of k",
     "run.npz x.onnx --dtype float": "--dtype must be 'float64' or 'float32', got 'float'",
     "none.npz x.h": "none.npz: No such file or directory$",
     "sweep.npz x.h": r"a sweep of 2 runs: .*fastgd\.load\('sweep.npz'\)\.best\(\)\.to_c",

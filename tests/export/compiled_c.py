@@ -48,6 +48,7 @@ def missing(build):
 _TEXTS = {
     "category": "int category_{0}(int k, const char *text) {{ return {0}_category(k, text); }}",
     "label": "const char *label_{0}(const double *y) {{ return {0}_label(y); }}",
+    "interval": "void bounds_{0}(const double *y, double *b) {{ {0}_interval(y, b); }}",
     "COLUMNS": "const char *column_{0}(int k) {{ return {0}_COLUMNS[k]; }}",
 }
 

@@ -4,6 +4,7 @@ import ctypes
 import re
 from dataclasses import replace
 from functools import cache
+from math import inf
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.prediction import outputs
 from fastgd.export.c_header import c_header
 from fastgd.export.c_networks import differences, sample_of
-from fastgd.export.exported import Exported, ExportError
+from fastgd.export.exported import Bounds, Exported, ExportError
 from fastgd.formulas.named import ACTIVATIONS, OUTPUTS
 from fastgd.functions import cos, exp, sin, sqrt, tanh
 from fastgd.models.model import Model
@@ -96,6 +97,10 @@ INPUTS = len(PREPARATION.names)
 PRICE, RENT = NumberTarget("price", 123456.7, 9876.5), NumberTarget("rent", -0.1, 1e-3)
 SORT = ClassTarget("sort", ("flat \u00e9", 'a "house"', "hut"))
 
+KNOTS = PRICE.mean + PRICE.scale * np.array([-1.0, -0.2, 0.3, 0.9])
+BOUNDS = Bounds.between(0.9, KNOTS, np.array([9e3, 2e3, 2e3, 4e3]), np.array([-2.0, 1.5]), 112e3)
+STEP = np.array([[0.4, 0.1, 0.0, 1.0]])
+
 PAIRS = [
     *[("sigmoid", "sigmoid"), ("tanh", "identity"), ("relu", "softmax"), ("identity", "sigmoid")],
     *[("softplus", "tanh"), ("leaky_relu", "softmax"), ("elu", "softplus"), ("silu", "tanh")],
@@ -137,7 +142,9 @@ CASES = {
     "gaussian": networks_of((2, 3, 4), activation="tanh", output="identity", loss="gaussian"),
     "price": networks_of(
         (INPUTS, 4, 1), output="identity", members=2, table=(PREPARATION, (PRICE,))
-    ),
+    )._replace(bounds=BOUNDS),
+    "steady": networks_of((2, 3, 1))._replace(bounds=Bounds(0.5, 2.0, STEP[:0], (-1, 3), -inf)),
+    "stepped": networks_of((2, 3, 1))._replace(bounds=Bounds(0.5, 2.0, STEP, (-1, 3), 0.5)),
     "prices": networks_of(
         (INPUTS, 3, 4),
         activation="tanh",
@@ -333,6 +340,28 @@ def test_texts_stand_for_numbers(library_of, headers):
 def test_the_label_is_that_of_the_largest_probability(library_of, y):
     found = text_of(library_of(BUILD), "label", "sort", (ctypes.c_double * 3)(*y))
     assert found == SORT.decode(np.array([y], float))[0]
+
+
+def test_the_bounds_of_a_prediction(library_of):
+    library = library_of("gcc")
+    for name, knots, spread in (
+        ("price", KNOTS, [9e3, 2e3, 2e3, 4e3]),
+        ("steady", [0.0], [2.0]),
+        ("stepped", [0.4, 0.5], [2.0, 3.0]),
+    ):
+        bounds, y = CASES[name].bounds, np.linspace(knots[0] * 0.9 - 1, knots[-1] * 1.1 + 1, 300)
+        scales = np.interp(y, knots, spread)
+        for k, end in enumerate(bounds.ends):
+            found = np.array([bounds_of(library, name, each)[k] for each in y])
+            np.testing.assert_allclose(
+                found, np.maximum(y + scales * end, bounds.least), rtol=1e-14
+            )
+
+
+def bounds_of(library, name, prediction):
+    numbers = (ctypes.c_double * 3)(prediction)
+    getattr(library, f"bounds_{name}")(numbers, ctypes.byref(numbers, 8))
+    return numbers[1:]
 
 
 @pytest.mark.filterwarnings("ignore:.*(not in|never in) the training table")

@@ -39,13 +39,14 @@ const rows = JSON.parse(readFileSync("rows"));
 writeFileSync("found", Float64Array.from((model.probabilities ?? model.predict)(rows).flat()));
 const lists = rows.slice(0, 40).map((row) => model.columns.map((column) => row[column]));
 const { columns, classes } = model;
-const predicted = { rows: model.predict(rows), lists: model.predict(lists) };
+const bounds = model.interval?.(rows);
+const predicted = { rows: model.predict(rows), lists: model.predict(lists), bounds };
 console.log(JSON.stringify({ columns, classes, ...predicted }));
 """
 
 
-def write(exportable, folder):
-    text = es_module(exportable._exported("to_javascript"))
+def write(exportable, folder, interval=None):
+    text = es_module(exportable._with_bounds("to_javascript", interval))
     (folder / "model.js").write_text(text, encoding="utf-8")
     (folder / "package.json").write_text('{"type": "module"}')
 
@@ -97,7 +98,7 @@ def test_run(tmp_path, name, rows):
     some(
         [(name, rows) for name in MODELS for rows in (FEW, MANY)],
         [
-            rows == FEW and name in ("three networks", "several numbers", "classes", "booleans")
+            rows == FEW and name in ("a number", "several numbers", "classes", "booleans")
             for name in MODELS
             for rows in (FEW, MANY)
         ],
@@ -106,13 +107,18 @@ def test_run(tmp_path, name, rows):
 def test_model(tmp_path, name, rows):
     model, table = MODELS[name](), table_of(rows)
     (tmp_path / "rows").write_text(json.dumps(rows_of(table)))
-    write(model, tmp_path)
+    coverage = 0.8 if name == "a number" else None
+    write(model, tmp_path, coverage)
     said = json.loads(in_node(READS_TABLE, tmp_path))
     numbers, predicted = expected(model, table), model.predict(table).tolist()
     found = np.frombuffer((tmp_path / "found").read_bytes()).reshape(numbers.shape)
     assert_same_bits(found, numbers)
     assert said["columns"] == list(table)
     assert said["rows"] == predicted
+    if coverage:
+        known = model.predict_interval(table, coverage)
+        np.testing.assert_allclose(said["bounds"], known, rtol=1e-12)
+    assert ("bounds" in said) == (coverage is not None)
     assert said["lists"] == predicted[:40]
     assert said.get("classes") == facts_of(model._exported("to_wasm")).get("classes")
 

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 import fastgd
-from exports import MODELS, expected, run_of, table_of
+from exports import BOUNDED, MODELS, expected, run_of, table_of
 from fastgd import Model
 from fastgd.engine.formula_values import evaluate
 from fastgd.export.onnx import Graph
@@ -98,6 +98,17 @@ def test_all_kinds_of_columns(tmp_path, name):
     found = ask(tmp_path / "model.onnx", inputs)
     found = found.get("variable", found.get("probabilities"))
     np.testing.assert_allclose(found, expected(model, table), rtol=1e-12, atol=1e-12)
+
+
+def test_bounds_are_two_outputs_more(tmp_path):
+    model, table = MODELS["a number"](), table_of(500)
+    inputs = inputs_of(model.preparation, table | {"sold": model.preparation.numbers(table).T[5]})
+    steady = replace(model, intervals=BOUNDED._replace(knots=np.zeros(1), spread=np.ones(1)))
+    for each in (model, steady):
+        each.to_onnx(tmp_path / "model.onnx", interval=0.8)
+        found = ask(tmp_path / "model.onnx", inputs)
+        bounds, known = [found[name][:, 0] for name in ("low", "high")], each.predict_interval
+        np.testing.assert_allclose(np.transpose(bounds), known(table, 0.8), rtol=1e-12)
 
 
 def test_single_precision_knows_the_day_and_the_hour(tmp_path):

@@ -13,6 +13,7 @@ from fastgd import Model
 from fastgd.export import c_header, onnx, web
 from fastgd.export.exported import Exported, ExportError
 from fastgd.kernel.language.cross_compilation import TargetError
+from fastgd.models.intervals import Intervals
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import NumberTarget
 
@@ -93,6 +94,17 @@ def test_rows_to_measure_on_are_what_predict_takes(tmp_path, run, model, asked):
     assert rows[2] is None
 
 
+@pytest.mark.parametrize("method", EXPORTERS)
+def test_bounds_need_errors(tmp_path, model, asked, method):
+    with pytest.raises(ValueError, match="interval needs errors on rows that"):
+        getattr(model, method)(tmp_path / "file", interval=0.9)
+    errors = Intervals(np.array([0.0, 1.0]), np.array([1.0, 2.0]), np.linspace(-1, 1, 99))
+    getattr(replace(model, intervals=errors), method)(tmp_path / "file", interval=0.9)
+    [(exported, *_)] = asked
+    assert (exported.bounds.coverage, exported.bounds.spread) == (0.9, 2.0)  # in the target's unit
+    assert exported.bounds.pieces.tolist() == [[3.0, 1.0, 0.0, 2.0]]
+
+
 def test_onnx_has_a_type(tmp_path, run, asked):
     run.to_onnx(tmp_path / "run.onnx")
     run.to_onnx(tmp_path / "run.onnx", dtype="float32")
@@ -107,6 +119,8 @@ def test_onnx_has_a_type(tmp_path, run, asked):
         ("to_c", {"name": "größe"}, "name must be a C identifier.* got 'größe'$"),
         ("to_c", {"name": 7}, "name must be a C identifier.* got 7$"),
         ("to_c", {"X": [[1.0, 2.0]]}, r"X must have .*3.* got"),
+        *((method, {"interval": 1.2}, "interval must be .*got 1.2") for method in EXPORTERS),
+        ("to_c", {"interval": 0.9}, "interval must be None for a network that .*, got 0.9$"),
         ("to_onnx", {"dtype": "float16"}, "dtype must be 'float64' or 'float32', got 'float16'"),
         ("to_onnx", {"dtype": None}, "dtype must be 'float64' or 'float32', got None"),
         *((method, {"path": 7}, "path must be a str or a path, got 7") for method in EXPORTERS),

@@ -98,6 +98,17 @@ def test_model(name, rows):
         assert (labels == model.predict(table)).all()
 
 
+def test_bounds_are_two_results_more():
+    model, table = MODELS["a number"](), table_of(500)
+    module = Module(wasm_module(model._with_bounds("to_wasm", 0.8)))
+    assert (module.facts["interval"], module.facts["results"]) == (0.8, 3)
+    found = module.predict(model.preparation.numbers(table))
+    assert_same_bits(found[:, :1], expected(model, table))
+    known = model.predict_interval(table, 0.8)
+    np.testing.assert_allclose(found[:, 1:], known, rtol=1e-12)
+    assert len({*known[:, 0]}) < 500 == len({*known[:, 1]})  # some are at the least
+
+
 def test_the_section_says_what_a_row_is():
     facts = facts_of(module_of(MODELS["classes"]()))
     assert facts["width"] == 8

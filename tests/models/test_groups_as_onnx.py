@@ -17,9 +17,9 @@ NEW.loc[:4, "shop"] = "shop x"
 pytestmark = pytest.mark.filterwarnings("ignore:.*(not|never|range) in the training table")
 
 
-def ask(models, path, table, dtype="float64"):
+def ask(models, path, table, dtype="float64", **given):
     """All outputs for a table, whose missing labels are "" or 0."""
-    models.to_onnx(path, dtype=dtype)
+    models.to_onnx(path, dtype=dtype, **given)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     numbers = models.preparation.numbers(table).T[:, :, None].astype(dtype)
     columns = [column.name for column in models.preparation.columns]
@@ -50,6 +50,16 @@ def test_predictions(tmp_path, options):
     assert np.isnan(known).sum() == (0 if "unknown" in options else 5)
     found = ask(models, tmp_path / "m.onnx", NEW, "float32")["variable"][:, 0]
     np.testing.assert_allclose(found, known, rtol=1e-3)
+
+
+@pytest.mark.parametrize("options", [{}, {"unknown": "global"}])
+def test_bounds_of_each_group(tmp_path, options):
+    models = fitted(**options)
+    known, ends = models.predict_interval(NEW), ("low", "high")
+    found = ask(models, tmp_path / "m.onnx", NEW, interval=0.9)
+    assert np.isnan(known).any(axis=1).sum() == 5
+    for k, name in enumerate(ends):
+        np.testing.assert_allclose(found[name][:, 0], known.iloc[:, k], rtol=1e-12, atol=1e-12)
 
 
 def test_each_group_may_have_another_model(tmp_path):

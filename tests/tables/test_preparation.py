@@ -548,6 +548,8 @@ DAMAGED = {
     "not finite": _changed(columns__0__mean=float("nan")),
     "one edge": _changed(columns__0__bins=[1.0]),
     "edges": _changed(columns__0__bins=[1.0, 1.0, 2.0]),
+    "a bin without end": _changed(columns__0__bins=[-1e308, 1e308]),
+    "bins and a bound": _changed(columns__0__bins=[1.0, 2.0], columns__0__clip=3.0),
     "a bound below 0": _changed(columns__0__clip=-1.0),
     "a text for a number": _changed(columns__0__median="1"),
     "a number for a name": _changed(columns__0__name=1),
@@ -593,7 +595,9 @@ def test_numbers_in_bins_are_piecewise_linear(bins):
     for row, number in zip(inputs, [np.median(known), *TAILS[1:-2], -1e9, 1e9], strict=True):
         for t in range(bins):
             share = (number - edges[t]) / (edges[t + 1] - edges[t])
-            assert row[t] == min(max(share, 0), 1) - CENTER
+            share = max(share, 0) if t > 0 else share
+            share = min(share, 1) if t < bins - 1 else share
+            assert row[t] == pytest.approx(share - CENTER, rel=1e-12, abs=1e-12)
     assert inputs[:, bins].tolist() == [1] + 100 * [0]
     np.testing.assert_allclose(Preparation.from_json(preparation.to_json()).transform(table)[1:-2],
                                inputs[1:-2], rtol=0)  # fmt: skip

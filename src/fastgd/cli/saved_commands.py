@@ -247,6 +247,8 @@ LANGUAGES = {
     --to LANGUAGE  c, js, wasm or onnx (default: by the ending of FILE: .h, .js, ...).
     --name NAME  With c: what the names in the header begin with (default: that of FILE).
     --dtype DTYPE  With onnx: float64, or float32 for runtimes without float64.
+    --interval SHARE  For a numeric target of fit: bounds between which this share of the targets
+        lies, such as 0.9, in addition.
     """,
     saved={"default": ...},
 )
@@ -265,7 +267,7 @@ def export(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None
         for name, other in LANGUAGES.items():
             if name != to and other.option.lstrip("-") in chosen:
                 raise RefusedError(f"{other.option} is for --to {name}, got --to {to}")
-        if to == "c" and not chosen:
+        if to == "c" and "name" not in chosen:
             chosen["name"] = c_name(out)
         result: Any = fastgd.open(saved) if saved.is_dir() else fastgd.load(saved)
         is_whole = to == "onnx" or not isinstance(result, GroupModels)
@@ -285,6 +287,8 @@ def export(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None
     print_plain(f"Use: {use}")
     for line in _inputs_and_outputs(result, numbered=language.numbered):
         print_plain(line)
+    if "interval" in chosen:
+        print_plain(f"Bounds: low and high, between which {chosen['interval']:.4g} of targets lie")
 
 
 def _language(to: str | None, out: Path | None) -> str:

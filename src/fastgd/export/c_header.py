@@ -216,6 +216,9 @@ class _Header(CNetworks):
         targets = [each for each in self.exported.targets if isinstance(each, NumberTarget)]
         scales = [each.pieces[:, :2] for each in self.exported.encodings if each.pieces is not None]
         scales += [np.array([[each.mean, each.scale]]) for each in targets]
+        if bounds := self.exported.bounds:
+            scales.append(bounds.pieces[:, :2])
+            numbers.append(np.array([bounds.spread, *bounds.ends]))
         numbers += [np.column_stack([own, 1.0 / own[:, 1]]) for own in scales]
         numbers += [each.table for each in self.exported.encodings if each.table is not None]
         with np.errstate(over="ignore"):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.export.exported import (
     SOFTMAX,
     STEPS,
+    Bounds,
     EncodingStep,
     Exported,
     Term,
@@ -32,7 +34,7 @@ from fastgd.formulas.calendar import FIELDS, TOLERANCES, fields_of
 from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.c_code import CCode, number_text, table_text
-from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
+from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn, piecewise
 from fastgd.tables.targets import NumberTarget
 
 MOST_ROWS = 10_000
@@ -158,6 +160,8 @@ class CNetworks:
         member = "int m, " if self.count > 1 else ""
         yield self.function(real, "network", member, self.network(real))
         yield self.function(real, "predict", "", self.predict(real))
+        if bounds := self.exported.bounds:
+            yield self.interval(real, bounds)
 
     def tables(self, real: Precision) -> Iterator[str]:
         """The parameters of each layer, and those of functions in which the networks differ."""
@@ -175,8 +179,8 @@ class CNetworks:
                 if len(set(values)) > 1:
                     yield table(f"{name}_{own}", values)
         for k, encoding in enumerate(self.exported.encodings):
-            inputs = encoding.pieces if encoding.table is None else encoding.table
-            if inputs is not None and (encoding.table is not None or len(inputs) > 1):
+            inputs = encoding.numbers
+            if inputs is not None and (encoding.table is not None or encoding.width > 1):
                 name = f"{self.name}_inputs_{k}{real.suffix}"
                 yield table_text(name, inputs, real.name, real.number)
 
@@ -352,19 +356,44 @@ class CNetworks:
             yield f"    inputs[{at} + k] = {value} == ({real.name})k {truth};"
         elif encoding.pieces is not None:
             several = encoding.width > 1
-            piece = [f"{table}[k][{j}]" for j in range(4)]
-            piece = piece if several else [*map(real.number, encoding.pieces[0])]
             place = f"inputs[{at} + k]" if several else f"inputs[{at}]"
-            lines = [f"{place} = ({value} - {piece[0]}) / {piece[1]};"]
-            if encoding.bounded:
-                lines.append(f"{place} = {real.operation('maximum', place, piece[2])};")
-                lines.append(f"{place} = {real.operation('minimum', place, piece[3])};")
+            lines = _piece(real, place, value, encoding.pieces, table if several else "")
             if encoding.clip:
                 off = f"({place} / {real.number(encoding.clip)})"
                 root = real.operation("sqrt", f"{real.number(1.0)} + {off} * {off}")
                 lines.append(f"{place} = {place} / {root};")
             head = [f"for (int k = 0; k < {encoding.width}; k++) {{"]
             yield from [*head, *(f"    {line}" for line in lines), "}"] if several else lines
+
+    def interval(self, real: Precision, bounds: Bounds) -> str:
+        """The table and the function of the bounds of a prediction."""
+        count, name = len(bounds.pieces), f"{self.name}_spread{real.suffix}"
+        lines = [f"{real.name} spread = {real.number(bounds.spread)};"]
+        if count:
+            pieces = _piece(real, "piece", "y[0]", bounds.pieces, name)
+            lines += [f"for (int k = 0; k < {count}; k++) {{", f"    {real.name} piece;"]
+            lines += [*(f"    {line}" for line in pieces), "    spread = spread + piece;", "}"]
+        for k, end in enumerate(bounds.ends):
+            lines.append(f"bounds[{k}] = y[0] + spread * {real.number(end)};")
+            if bounds.least > -inf:
+                least = real.operation("maximum", f"bounds[{k}]", real.number(bounds.least))
+                lines.append(f"bounds[{k}] = {least};")
+        head = f"static inline void {self.name}_interval{real.suffix}"
+        text = _function(f"{head}(const {real.name} *y, {real.name} *bounds)", self.name, lines)
+        if count:
+            text = table_text(name, bounds.pieces, real.name, real.number) + "\n" + text
+        says = f"The bounds of the {100 * bounds.coverage:g} % interval of the prediction y[0]."
+        return f"/* {says} */\n{text}"
+
+
+def _piece(real: Precision, place: str, value: str, pieces: FloatArray, table: str) -> list[str]:
+    """Statements that write a piece of a value to a place: piece k of a table, or the first."""
+    own = [f"{table}[k][{j}]" if table else real.number(pieces[0, j]) for j in range(4)]
+    lines = [f"{place} = ({value} - {own[0]}) / {own[1]};"]
+    if np.isfinite(pieces[:, 2:]).any():
+        lines.append(f"{place} = {real.operation('maximum', place, own[2])};")
+        lines.append(f"{place} = {real.operation('minimum', place, own[3])};")
+    return lines
 
 
 def _function(head: str, name: str, lines: Iterable[str]) -> str:
@@ -442,10 +471,7 @@ def _inputs(encoding: EncodingStep, cells: NDArray[Any], kind: Any) -> NDArray[A
     elif encoding.categories:
         values = values[:, None] == np.arange(encoding.categories)
     elif encoding.pieces is not None:
-        shift, scale, low, high = encoding.pieces.T.astype(kind)
-        values = np.clip((values[:, None] - shift) / scale, low, high)
-        if encoding.clip:
-            values = values / np.sqrt(kind(1.0) + np.square(values / kind(encoding.clip)))
+        values = piecewise(values, encoding.pieces, encoding.clip)
     return np.asarray(values).reshape(len(cells), encoding.width)
 
 

@@ -15,7 +15,7 @@ from fastgd.store import PathLike
 from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
-    from fastgd.export.exported import Exported
+    from fastgd.export.exported import Bounds, Exported
 
 OnnxType = Literal["float64", "float32"]
 ONNX_DTYPES: tuple[OnnxType, ...] = get_args(OnnxType)
@@ -28,11 +28,27 @@ class Exportable:
     def _exported(self, caller: str) -> Exported:
         """Return what is exported; raise ValueError if a training diverged."""
 
+    def _bounds(self, interval: float) -> Bounds:
+        """Return the interval of a prediction with this coverage."""
+        rule = "interval must be None for a network that doesn't know its errors"
+        raise ValueError(f"{rule}, got {shown(interval)}")
+
+    def _with_bounds(self, caller: str, interval: float | None) -> Exported:
+        bounds = None if interval is None else self._bounds(interval)
+        return self._exported(caller)._replace(bounds=bounds)
+
     @abstractmethod
     def _input_rows(self, X: Any) -> FloatArray:
         """Return what ``predict`` takes as the rows that an exported network takes."""
 
-    def to_c(self, path: PathLike, *, name: str | None = None, X: Any = None) -> None:
+    def to_c(
+        self,
+        path: PathLike,
+        *,
+        name: str | None = None,
+        X: Any = None,
+        interval: float | None = None,
+    ) -> None:
         """Write the network as a C header that needs only the standard library.
 
         ``NAME_predict(const double *x, double *y)`` computes the outputs ``y`` of one row ``x``:
@@ -50,6 +66,10 @@ class Exportable:
         X : optional
             Rows as :meth:`predict` takes them, on which the error of the ``float`` variant is
             measured.
+        interval : float, optional
+            Coverage of :meth:`Model.predict_interval`, such as 0.9:
+            ``NAME_interval(const double *y, double *bounds)`` computes its two bounds from the
+            prediction.
 
         Raises
         ------
@@ -71,7 +91,7 @@ class Exportable:
         True
         """
         path = check_path("path", path)
-        exported = self._exported("to_c")
+        exported = self._with_bounds("to_c", interval)
         name = c_name(path) if name is None else name
         rows = None if X is None else self._input_rows(X)
         from fastgd.export.c_header import c_header
@@ -79,7 +99,7 @@ class Exportable:
         with _file(path) as file:
             file.write(c_header(exported, name, rows).encode())
 
-    def to_javascript(self, path: PathLike) -> None:
+    def to_javascript(self, path: PathLike, *, interval: float | None = None) -> None:
         """Write the network as an ES module, for browsers and Node.
 
         ``import {predict} from "./model.js"`` is bit-identical to :meth:`predict`. The module
@@ -89,11 +109,13 @@ class Exportable:
         ----------
         path : str or path
             The file, such as ``model.js``.
+        interval : float, optional
+            As in :meth:`to_c`: the module exports ``interval(rows)``, two bounds for each row.
 
         Raises
         ------
         ValueError, TypeError
-            If ``path`` is no path, a training diverged, or this installation can't emit
+            If an argument is not as described, a training diverged, or this installation can't emit
             WebAssembly.
         OSError
             If the file can't be written.
@@ -109,19 +131,21 @@ class Exportable:
         True
         """
         path = check_path("path", path)
-        exported = self._exported("to_javascript")
+        exported = self._with_bounds("to_javascript", interval)
         from fastgd.export.web import es_module
 
         with _file(path) as file:
             file.write(es_module(exported).encode())
 
-    def to_wasm(self, path: PathLike) -> None:
+    def to_wasm(self, path: PathLike, *, interval: float | None = None) -> None:
         r"""Write the network as a WebAssembly module with the bits of :meth:`predict`.
 
         Parameters
         ----------
         path : str or path
             The file, such as ``model.wasm``.
+        interval : float, optional
+            As in :meth:`to_c`: the bounds are two results more.
 
         Raises
         ------
@@ -139,13 +163,15 @@ class Exportable:
         b'\x00asm'
         """
         path = check_path("path", path)
-        exported = self._exported("to_wasm")
+        exported = self._with_bounds("to_wasm", interval)
         from fastgd.export.web import wasm_module
 
         with _file(path) as file:
             file.write(wasm_module(exported))
 
-    def to_onnx(self, path: PathLike, *, dtype: OnnxType = "float64") -> None:
+    def to_onnx(
+        self, path: PathLike, *, dtype: OnnxType = "float64", interval: float | None = None
+    ) -> None:
         """Write the network in ONNX format, for other runtimes.
 
         A runtime has its own order of sums and its own ``exp``, so the outputs equal those of
@@ -163,6 +189,8 @@ class Exportable:
             The file, such as ``model.onnx``.
         dtype : {"float64", "float32"}
             Type of all numbers. Some runtimes support only "float32".
+        interval : float, optional
+            As in :meth:`to_c`: two outputs more, ``low`` and ``high`` (rows, 1).
 
         Raises
         ------
@@ -183,7 +211,7 @@ class Exportable:
         """
         path = check_path("path", path)
         dtype = check_choice("dtype", dtype, ONNX_DTYPES)
-        exported = self._exported("to_onnx")
+        exported = self._with_bounds("to_onnx", interval)
         from fastgd.export.onnx import onnx_model
 
         with _file(path) as file:

@@ -44,16 +44,16 @@ class EncodingStep(NamedTuple):
     flags: bool = False  # the input is 1 for a missing number and else 0
 
     @property
+    def numbers(self) -> FloatArray | None:
+        """What is stored: its table, or its pieces."""
+        return self.pieces if self.table is None else self.table
+
+    @property
     def width(self) -> int:
         """The number of inputs."""
         if self.table is not None:
             return int(self.table.shape[1])
         return self.categories or (1 if self.pieces is None else len(self.pieces))
-
-    @property
-    def bounded(self) -> bool:
-        """Whether its inputs have bounds."""
-        return self.pieces is not None and bool(np.isfinite(self.pieces[:, 2:]).any())
 
 
 def standardized(mean: float, scale: float) -> FloatArray:
@@ -85,6 +85,32 @@ def encodings_of(k: int, column: Column) -> Iterator[EncodingStep]:
         yield EncodingStep(k, flags=True)
 
 
+class Bounds(NamedTuple):
+    """The interval of a prediction y, in its unit: for both ends, y + spread(y) * end.
+
+    The spread is a number plus the pieces of y, as those of an :class:`EncodingStep`; no bound is
+    below the least.
+    """
+
+    coverage: float
+    spread: float
+    pieces: FloatArray  # (k, 4)
+    ends: tuple[float, float]
+    least: float
+
+    @classmethod
+    def between(
+        cls, coverage: float, knots: FloatArray, spread: FloatArray, ends: FloatArray, least: float
+    ) -> "Bounds":
+        """Where the spread (k,) is linear between its knots, and constant beyond."""
+        steps = np.diff(spread)
+        widths, steps, starts = (one[steps != 0] for one in (np.diff(knots), steps, knots[:-1]))
+        signs = np.minimum(steps, 0.0), np.maximum(steps, 0.0)
+        low, high = ends.tolist()
+        pieces = np.column_stack([starts, widths / steps, *signs])
+        return cls(coverage, float(spread[0]), pieces, (low, high), least)
+
+
 class Exported(NamedTuple):
     """Networks of one architecture, whose outputs are averaged.
 
@@ -99,6 +125,7 @@ class Exported(NamedTuple):
     """The options of each member, which may differ in the parameters of its functions."""
     preparation: Preparation | None = None
     targets: tuple[Target, ...] = ()
+    bounds: Bounds | None = None
 
     @property
     def network(self) -> Network:
@@ -115,6 +142,11 @@ class Exported(NamedTuple):
     def outputs(self) -> int:
         """Outputs that are averaged and decoded; a loss may have more for each target."""
         return sum(map(width_of, self.targets)) or self.network.sizes[-1]
+
+    @property
+    def results(self) -> int:
+        """These, and the bounds of an interval."""
+        return self.outputs + 2 * (self.bounds is not None)
 
 
 def of_one_size(members: Sequence[NetworkParts]) -> tuple[NetworkParts, ...]:

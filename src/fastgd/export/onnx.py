@@ -16,7 +16,14 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import layers_of
-from fastgd.export.exported import EncodingStep, Exported, ExportError, Term, calendar_fields
+from fastgd.export.exported import (
+    Bounds,
+    EncodingStep,
+    Exported,
+    ExportError,
+    Term,
+    calendar_fields,
+)
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree, walked
 from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
@@ -181,7 +188,20 @@ def onnx_model(exported: Exported, dtype: str) -> bytes:
             scaled = graph.add("Mul", mean, graph.constant([target.scale for target in numbers]))
             mean = graph.add("Add", scaled, graph.constant([target.mean for target in numbers]))
         graph.numbers(mean, "variable", exported.outputs)
+        if bounds := exported.bounds:
+            _add_bounds(graph, bounds, mean)
     return bytes(graph.model().SerializeToString())
+
+
+def _add_bounds(graph: Graph, bounds: Bounds, prediction: str, spread: str = "") -> None:
+    """Add the outputs "low" and "high", (rows, 1), by a group's own spread if it is given."""
+    axis, spread = graph.constant([1], np.int64), spread or graph.constant(bounds.spread)
+    if len(bounds.pieces):
+        pieces = _pieces(graph, prediction, bounds.pieces)
+        spread = graph.add("Add", graph.add("ReduceSum", pieces, axis, keepdims=1), spread)
+    for name, end in zip(("low", "high"), bounds.ends, strict=True):
+        bound = graph.add("Add", prediction, graph.add("Mul", spread, graph.constant(end)))
+        graph.numbers(graph.add("Max", bound, graph.constant(bounds.least)), name, 1)
 
 
 def numbers_model(exported: Exported, outputs: int, dtype: str) -> Any:
@@ -336,15 +356,20 @@ def _encoded(graph: Graph, encoding: EncodingStep, number: str) -> str:
         places = graph.constant(np.arange(encoding.categories))
         return graph.add("Cast", graph.add("Equal", number, places), to=graph.number)
     assert encoding.pieces is not None
-    shifts, scales, lowest, highest = map(graph.constant, encoding.pieces.T)
-    found = graph.add("Div", graph.add("Sub", number, shifts), scales)
-    if encoding.bounded:
-        found = graph.add("Min", graph.add("Max", found, lowest), highest)
+    found = _pieces(graph, number, encoding.pieces)
     if encoding.clip:
         off = graph.add("Div", found, graph.constant(encoding.clip))
         root = graph.add("Add", graph.add("Mul", off, off), graph.constant(1.0))
         found = graph.add("Div", found, graph.add("Sqrt", root))
     return found
+
+
+def _pieces(graph: Graph, number: str, pieces: FloatArray) -> str:
+    shifts, scales, lowest, highest = map(graph.constant, pieces.T)
+    found = graph.add("Div", graph.add("Sub", number, shifts), scales)
+    if np.isinf(pieces[:, 2:]).all():
+        return found
+    return graph.add("Min", graph.add("Max", found, lowest), highest)
 
 
 def network_of(
@@ -383,6 +408,7 @@ class ExportedGroups(NamedTuple):
     ridge: FloatArray | None  # (groups, inputs + 1)
     constant: FloatArray | None  # (groups, outputs)
     chosen: NDArray[np.int64]  # (groups,): 0 for the network, 1, 2, 3 for the others in this order
+    spread: FloatArray | None  # (groups, 1): what the bounds of the whole are multiplied by
 
 
 def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
@@ -426,7 +452,13 @@ def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
         add_classes(graph, found, target.decode(np.eye(len(target.classes))), gaps=True)
     else:
         scaled = graph.add("Mul", found, graph.constant(target.scale))
-        graph.numbers(graph.add("Add", scaled, graph.constant(target.mean)), "variable", 1)
+        found = graph.add("Add", scaled, graph.constant(target.mean))
+        graph.numbers(found, "variable", 1)
+        if (bounds := groups.whole.bounds) and groups.spread is not None:
+            place = graph.add("Max", code, graph.constant(0, np.int64))
+            known = graph.add("Gather", graph.constant(groups.spread), place)
+            spread = graph.add("Where", is_unknown, graph.constant(np.nan), known)
+            _add_bounds(graph, bounds, found, spread)
     return bytes(graph.model().SerializeToString())
 
 

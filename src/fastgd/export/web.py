@@ -7,17 +7,18 @@ The WebAssembly module imports nothing, and may be of any size, with any prepara
   preparation these are the inputs. With one they are the columns of the table: numbers, the number
   of a category, also of an unknown one, days since 1970-01-01; NaN for a missing cell;
 - ``results``, a number: the address of their results, ``results`` doubles each: the mean of the
-  networks' outputs, for numeric targets in their units, for classes the probability of each;
+  networks' outputs, for numeric targets in their units, for classes the probability of each; with
+  an interval its bounds behind them;
 - ``capacity``, a number: the most rows of a call;
 - ``predict``, a function (i32) -> i32: predicts the given number of rows, and returns how many it
   has predicted. That is less if the next one has a number far too large for the standardization. It
   traps if the number is below 0 or above the capacity.
 
 A custom section ``fastgd`` holds JSON: the ``version`` of fastgd, the numbers ``width`` and
-``results``, and where there is a preparation, ``columns`` with their ``name`` and ``categories``
-(the number of each string) and ``unknown`` (that of all others), or ``dates`` (true), the names of
-the ``targets``, and the labels of the ``classes``: the label of a row is that of its largest
-result, and of the first of them.
+``results``, the coverage of an ``interval``, and where there is a preparation, ``columns`` with
+their ``name`` and ``categories`` (the number of each string) and ``unknown`` (that of all others),
+or ``dates`` (true), the names of the ``targets``, and the labels of the ``classes``: the label of a
+row is that of its largest result, and of the first of them.
 
 The ES module is for browsers, Node 18 and newer, Deno and Bun. The bytes of its WebAssembly are in
 it, and it needs nothing else. It exports ``predict(rows)``, for a model also ``columns``, and for
@@ -29,7 +30,7 @@ left out, with words between @ that are replaced.
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.resources import files
 from itertools import accumulate
@@ -37,14 +38,13 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.checks.numbers import FloatArray
 from fastgd.engine.prediction import call_for
 from fastgd.export.exported import EncodingStep, Exported, standardized
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.language.wasm_linking import STACK, linked
 from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
 from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
-from fastgd.tables.targets import ClassTarget, NumberTarget, Target
+from fastgd.tables.targets import ClassTarget, NumberTarget
 
 CAPACITY = 32
 """Rows of a call: as many as the forward pass takes at a time."""
@@ -67,14 +67,23 @@ def wasm_module(exported: Exported) -> bytes:
         for target in exported.targets
         if isinstance(target, NumberTarget)
     ]
+    bounds = exported.bounds
     width, inputs = _width(exported), network.sizes[0]
     given = exported.encodings
     if not exported.preparation:
-        given = [EncodingStep(k, np.nan, pieces=standardized(0.0, 1.0)) for k in range(inputs)]
-    tables = [table for each in given if (table := _table(each)) is not None]
-    places = accumulate((table.size for table in tables), initial=CAPACITY * width)
-    encodings = [_encoding(each, width, places) for each in given]
-    made = Predictor.of(call, width, encodings, tables, decodings, exported.outputs, STACK)
+        pieces = standardized(0.0, 1.0)
+        given = [EncodingStep(k, np.nan, pieces=pieces) for k in range(inputs)]
+    tables = {id(known): known for each in given if (known := each.numbers) is not None}
+    sizes = (table.size for table in tables.values())
+    *starts, end = accumulate(sizes, initial=CAPACITY * width)
+    places = dict(zip(tables, starts, strict=True))
+    encodings = [_encoding(each, width, places.get(id(each.numbers), 0)) for each in given]
+    if bounds:
+        own = (bounds.spread, *bounds.ends, bounds.least)
+        decodings = [OutputDecoding(*decodings[0][:2], end, len(bounds.pieces), *own)]
+        tables[0] = bounds.pieces
+    put = encodings, [*tables.values()], decodings
+    made = Predictor.of(call, width, *put, exported.results, STACK)
     return linked(
         code,
         "predict",
@@ -90,14 +99,9 @@ def _width(exported: Exported) -> int:
     return len(preparation.columns) if preparation else exported.network.sizes[0]
 
 
-def _table(encoding: EncodingStep) -> FloatArray | None:
-    return encoding.pieces if encoding.table is None else encoding.table
-
-
-def _encoding(encoding: EncodingStep, columns: int, places: Iterator[int]) -> InputEncoding:
-    """An encoding for the kernel; if it has a table or pieces, these are at the next place."""
+def _encoding(encoding: EncodingStep, columns: int, at: int) -> InputEncoding:
+    """An encoding for the kernel; if it has a table or pieces, these are at this place."""
     height = 0 if encoding.table is None else len(encoding.table)
-    at = 0 if _table(encoding) is None else next(places)
     known = encoding._asdict() | {"table": at, "flags": int(encoding.flags)}
     del known["pieces"]
     return InputEncoding(
@@ -111,8 +115,10 @@ def facts_of(exported: Exported) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "version": version("fastgd"),
         "width": _width(exported),
-        "results": exported.outputs,
+        "results": exported.results,
     }
+    if exported.bounds:
+        facts["interval"] = exported.bounds.coverage
     if preparation is not None:
         columns: list[dict[str, Any]] = []
         facts["columns"] = columns
@@ -163,13 +169,13 @@ def es_module(exported: Exported) -> str:
         DATES=_literal(["dates" in column for column in columns or ()]),
         LABELS=_literal(classes),
     )
-    return text + "".join(_functions(function, exported.targets))
+    return text + "".join(_functions(function, exported))
 
 
-def _functions(function: str, targets: Sequence[Target]) -> Iterator[str]:
+def _functions(function: str, exported: Exported) -> Iterator[str]:
     """Yield the functions that predict rows."""
     each = {"NAME": "predict", "RETURNED": "number[][]", "THEN": ""}
-    match targets:
+    match exported.targets:
         case [ClassTarget()]:
             label = "(string | number | boolean)[]"
             then = ".map((values) => classes[largest(values)])"
@@ -182,6 +188,12 @@ def _functions(function: str, targets: Sequence[Target]) -> Iterator[str]:
             yield _filled(
                 function, **each | {"SUMMARY": summary, "RETURNED": "number[]", "THEN": then}
             )
+            if bounds := exported.bounds:
+                then = ".map(([, low, high]) => [low, high])"
+                summary = f"The bounds of an interval of {100 * bounds.coverage:g} % for each row."
+                yield _filled(
+                    function, **each | {"SUMMARY": summary, "NAME": "interval", "THEN": then}
+                )
         case _:
             yield _filled(function, **each | {"SUMMARY": "The outputs for each row."})
 

@@ -49,10 +49,16 @@ class InputEncoding(NamedTuple):
 
 
 class OutputDecoding(NamedTuple):
-    """How an output becomes a number in the unit of its target."""
+    """How an output becomes a number in the unit of its target, and maybe bounds of it."""
 
     scale: float
     mean: float
+    table: int = 0  # where pieces begin, as of an encoding; 0 if there are no bounds
+    width: int = 0  # the pieces, whose sum with the spread is multiplied by
+    spread: float = 0.0
+    low: float = 0.0  # these
+    high: float = 0.0
+    least: float = 0.0
 
 
 class PredictorHeader(NamedTuple):
@@ -61,7 +67,7 @@ class PredictorHeader(NamedTuple):
     rows: Floats  # (N, columns), and behind them the tables of encodings
     results: Floats  # (N, H), or fewer outputs
     encodings: IntArray  # an InputEncoding each
-    decodings: IntArray  # an OutputDecoding for each result, or none
+    decodings: IntArray  # an OutputDecoding for each output, or none
     networks: ImageHeader
 
 
@@ -147,21 +153,36 @@ def _predict(shapes, recipe, count, image):
         trap()
     done, top = _encode(image, data.X, layers[0].inputs, count), layers[len(layers) - 1]
     results, decodings = image.results, _all_decodings(image.decodings)
-    width = len(results) // data.samples
+    stride = len(results) // data.samples
+    has_bounds = len(decodings) > 0 and decodings[0].table != 0
+    width = stride - 2 if has_bounds else stride
     for b in range(networks.blocks):
         block = all_blocks(networks.tables)[b]
         _pass(shapes, recipe, data, layers, block, done)
         for n in range(done):  # the sum over networks
             for h in range(width):
-                at, v = n * width + h, block.numbers[top.units + n * top.stride + h]
+                at, v = n * stride + h, block.numbers[top.units + n * top.stride + h]
                 results[at] = v if b == 0 else results[at] + v
     for n in range(done):
         for h in range(width):
-            v = results[n * width + h] / float(networks.blocks)
+            v = results[n * stride + h] / float(networks.blocks)
             if len(decodings) > 0:
                 v = v * decodings[h].scale + decodings[h].mean
-            results[n * width + h] = v
+            results[n * stride + h] = v
+        if has_bounds:
+            _bound(image.rows, decodings[0], results, n * stride)
     return done
+
+
+@part
+def _bound(table, decoding, results, at):
+    """Write the bounds of a result behind it."""
+    y, spread = results[at], decoding.spread
+    for k in range(decoding.width):
+        spread = spread + _piece(table, decoding.table + 4 * k, y)
+    low, high = y + spread * decoding.low, y + spread * decoding.high
+    results[at + 1] = decoding.least if low < decoding.least else low
+    results[at + 2] = decoding.least if high < decoding.least else high
 
 
 @part
@@ -200,13 +221,18 @@ def _at(part, value):
 
 
 @part
+def _piece(table, at, value):
+    """The number minus a shift, divided by a scale, within two bounds."""
+    z = (value - table[at]) / table[at + 1]
+    z = table[at + 2] if z < table[at + 2] else z
+    return table[at + 3] if z > table[at + 3] else z
+
+
+@part
 def _put(table, part, value, X, place):
     """Write the inputs of pieces: scaled, bounded, clipped smoothly; False if one is infinite."""
     for k in range(part.width if part.categories == 0 and part.height == 0 else 0):
-        at = part.table + 4 * k
-        z = (value - table[at]) / table[at + 1]
-        z = table[at + 2] if z < table[at + 2] else z
-        z = table[at + 3] if z > table[at + 3] else z
+        z = _piece(table, part.table + 4 * k, value)
         if part.clip != 0.0:
             z = z / square_root(1.0 + (z / part.clip) * (z / part.clip))
         if abs(z) > _LARGEST or abs(value) > _LARGEST:

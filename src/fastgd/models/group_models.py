@@ -557,13 +557,16 @@ class GroupModels(SavedResult, ShownInNotebooks):
         texts = [name for name, own in labels if own.dtype.kind == "U"]
         return columns_from(table, (*self.preparation.texts, *texts))
 
-    def to_onnx(self, path: PathLike, *, dtype: OnnxType = "float64") -> None:
+    def to_onnx(
+        self, path: PathLike, *, dtype: OnnxType = "float64", interval: float | None = None
+    ) -> None:
         """Write the models of all groups as one file in ONNX format, for other runtimes.
 
         The inputs are the group columns, (rows, 1) strings or int64, and the columns of the table
         as in :meth:`fastgd.Model.to_onnx`, whose outputs it has, too. They equal those of
         :meth:`predict` up to rounding: for an unknown group those of the global network, or NaN and
-        the label "".
+        the label "". With the coverage of an ``interval`` its bounds are two outputs more, ``low``
+        and ``high`` (rows, 1), as of :meth:`predict_interval`.
 
         Raises
         ------
@@ -571,12 +574,18 @@ class GroupModels(SavedResult, ShownInNotebooks):
             As :meth:`fastgd.Model.to_onnx`, or if labels are neither strings nor whole numbers.
         """
         file, dtype = check_path("path", path), check_choice("dtype", dtype, ONNX_DTYPES)
+        bounds = spread = None
+        if interval is not None:
+            target: Any = self.target
+            errors = errors_for("interval", interval, self.intervals, (target,))
+            bounds = errors.in_units(target, interval)._replace(pieces=np.empty((0, 4)))
+            spread = errors.spread[:, None] * target.scale
         from fastgd.export.onnx import ExportedGroups, groups_model
 
         unknown = [] if self.fallback is None else [self.fallback]
         fits, shared = self.fits, self.fits.shared
         groups = ExportedGroups(
-            exported(unknown, "to_onnx", self.preparation, (self.target,)),
+            exported(unknown, "to_onnx", self.preparation, (self.target,))._replace(bounds=bounds),
             dict(zip(self.keys.names, self.keys.levels, strict=True)),
             self.keys.members,
             fits.inputs,
@@ -585,6 +594,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
             fits.ridge,
             fits.constant,
             self.chosen,
+            spread,
         )
         with whole_file(file) as stream:
             stream.write(groups_model(groups, dtype))

@@ -17,6 +17,7 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import many
 from fastgd.checks.numbers import FloatArray, check_number, rule_of
 from fastgd.engine.formula_values import evaluate
+from fastgd.export.exported import Bounds
 from fastgd.models.scores import mean_loss
 from fastgd.store import Arrays
 from fastgd.store.npz import Found
@@ -154,6 +155,12 @@ class Intervals(NamedTuple):
         decoded = (target.decode(one[:, None]) for one in bounds)
         return dict(zip(names, decoded, strict=True))
 
+    def in_units(self, target: Any, coverage: float) -> Bounds:
+        """The same for numbers in the target's unit, for exports."""
+        knots, least = (one * target.scale + target.mean for one in (self.knots, self.least))
+        ends = self.ends(coverage)
+        return Bounds.between(coverage, knots, self.spread * target.scale, ends, least)
+
     def sets(self, probabilities: FloatArray, coverage: float) -> NDArray[np.bool_]:
         """Return the (rows, classes) sets of classes: of the least size (Sadinle and others 2019).
 
@@ -199,7 +206,8 @@ def errors_for(
     caller: str, coverage: float, intervals: Intervals | None, targets: Sequence[Target]
 ) -> Intervals:
     """Return the errors that ``caller`` needs, if the targets and the coverage suit it."""
-    check_number(caller if caller[0] == "-" else "coverage", coverage, rule_of("(0, 1)"))
+    argument = "coverage" if caller.startswith("predict") else caller
+    check_number(argument, coverage, rule_of("(0, 1)"))
     of_sets, of_classes = caller == "predict_set", isinstance(targets[0], ClassTarget)
     if of_sets != of_classes or len(targets) > 1:
         needs = "a target with classes" if of_sets else "one numeric target"

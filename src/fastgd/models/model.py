@@ -16,7 +16,7 @@ from fastgd.checks.messages import first_names, joined, layers_text, warn
 from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
-from fastgd.export.exported import Exported
+from fastgd.export.exported import Bounds, Exported
 from fastgd.models.intervals import Intervals, errors_for
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
@@ -434,6 +434,10 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         counts = self.counts or (1,) * len(self.runs)
         members = [one for run, n in zip(self.runs, counts, strict=True) for one in [run] * n]
         return exported(members, caller, self.preparation, self.targets)
+
+    def _bounds(self, interval: float) -> Bounds:
+        errors = errors_for("interval", interval, self.intervals, self.targets)
+        return errors.in_units(self.targets[0], interval)
 
     def _input_rows(self, X: Table) -> FloatArray:
         return self.preparation.numbers(self.columns(X))

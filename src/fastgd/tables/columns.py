@@ -33,9 +33,11 @@ class NumberColumn:
     """A column of numbers, standardized or in bins; missing cells are filled with the median.
 
     With ``bins``, the increasing edges b_0 to b_T, its T inputs are piecewise linear: input t is 0
-    below b_(t-1), 1 above b_t, and linear between them, less CENTER (PLE of Gorishniy and others
-    2022, "On Embeddings for Numerical Features in Tabular Deep Learning", equation 1). With
-    ``clip`` its input z is clipped smoothly to z / sqrt(1 + (z / clip)^2).
+    below b_(t-1), 1 above b_t, and linear between them, less CENTER; the first is linear below b_0,
+    too, and the last above b_T (PLE of Gorishniy and others 2022, "On Embeddings for Numerical
+    Features in Tabular Deep Learning", equation 1; with the outer ones bounded, the error on rows
+    beyond b_T was 1.35 times as large in the median of 8 tables, 2.5 times on diamonds by carat).
+    With ``clip`` its input z is clipped smoothly to z / sqrt(1 + (z / clip)^2).
 
     If cells were missing when it was learned, a last input is 1 for missing cells and else 0. The
     numbers it was learned from are from ``low`` to ``high``; in old files both are 0.
@@ -66,22 +68,21 @@ class NumberColumn:
             most = LARGEST if self.clip else inf
             return np.array([[self.mean, self.scale, -most, most]])
         starts, widths = np.array(self.bins[:-1]), np.diff(self.bins)
-        bounds = np.tile([-CENTER, 1.0 - CENTER], (len(widths), 1))
-        return np.column_stack([starts + CENTER * widths, widths, bounds])
+        low, high = (np.full(len(widths), side) for side in (-CENTER, 1.0 - CENTER))
+        low[0], high[-1] = -inf, inf
+        return np.column_stack([starts + CENTER * widths, widths, low, high])
 
     def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
         """Fill in this column's inputs, (rows, inputs), from its numbers."""
         missing = np.isnan(numbers)
-        own = _scaled(np.where(missing, self.median, numbers), self.pieces)
-        if self.clip:
-            own = own / np.sqrt(1.0 + np.square(own / self.clip))
+        own = piecewise(np.where(missing, self.median, numbers), self.pieces, self.clip)
         inputs[:, : own.shape[1]] = own
         if self.flagged:
             inputs[:, -1] = missing
 
     def derivatives(self, numbers: FloatArray) -> FloatArray:
         """Return the derivatives of the inputs by the number, (rows, inputs), NaN where missing."""
-        z, (_, scale, low, high) = _scaled(numbers, self.pieces), self.pieces.T
+        z, (_, scale, low, high) = piecewise(numbers, self.pieces), self.pieces.T
         found = np.where((z > low) & (z < high), 1.0 / scale, 0.0)
         if self.clip:
             found = found / np.sqrt(1.0 + np.square(z / self.clip)) ** 3
@@ -113,11 +114,12 @@ class NumberColumn:
             yield from gaps.new_gaps(self.name, f": filled with {self.median:g}, the median")
 
 
-def _scaled(numbers: FloatArray, pieces: FloatArray) -> FloatArray:
-    """The inputs of numbers, (rows, inputs); without a bound for the smooth clipping."""
-    shift, scale, low, high = pieces.T
+def piecewise(numbers: NDArray[Any], pieces: FloatArray, clip: float = 0.0) -> NDArray[Any]:
+    """The inputs of (rows,) numbers, (rows, inputs), in their precision."""
+    shift, scale, low, high = pieces.T.astype(numbers.dtype)
     with np.errstate(over="ignore"):
-        return np.asarray(np.clip((numbers[:, None] - shift) / scale, low, high))
+        z = np.clip((numbers[:, None] - shift) / scale, low, high)
+    return np.asarray(z / np.sqrt(1.0 + np.square(z / clip)) if clip else z)
 
 
 @dataclass(frozen=True)
@@ -337,7 +339,8 @@ def checked(value: Any, kind: Any) -> Any:
 # ---------------------------------------------------------------- what becomes of a column
 
 CENTER = 0.5
-"""Subtracted from the inputs of bins."""
+"""Subtracted from the inputs of bins: the errors on unseen rows of 12 tables were about 1 % smaller
+than with 0, and than with the mean of each input."""
 
 CLIP, HEAVY = 3.0, 6.0
 """Bound of the smooth clipping of numbers less their median, divided by the distance of their
@@ -560,7 +563,8 @@ def _learn_numbers(name: str, cells: Cells, kept: str, decisions: Decisions) -> 
         # Cells of the table, selected with whole numbers: the same bits on every machine.
         ranked, last = np.sort(numbers), len(numbers) - 1
         if decisions.bins:
-            edges = ranked[np.arange(decisions.bins + 1) * last // decisions.bins]
+            count = min(decisions.bins, last)
+            edges = ranked[np.arange(count + 1) * last // count]
             bins = tuple(np.unique(edges).tolist())
         elif decisions.clip:
             first, third = ranked[[last // 4, 3 * last // 4]].tolist()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -213,9 +215,9 @@ class Preparation:
             Seed of the folds of ``encoding="target"``.
         bins : int
             If above 0, this number of inputs for a column of numbers, between their quantiles: each
-            is linear within its bin and constant outside (Gorishniy and others 2022, "On Embeddings
-            for Numerical Features in Tabular Deep Learning", equation 1). Fewer where quantiles are
-            equal.
+            is linear within its bin, and constant on the sides where there are others (Gorishniy
+            and others 2022, "On Embeddings for Numerical Features in Tabular Deep Learning",
+            equation 1). Fewer where quantiles are equal.
         clip : bool
             If True, columns with heavy tails, of numbers far beyond their quartiles, are clipped
             smoothly, as by RealMLP (Holzmüller and others 2024, "Better by Default", section 3.2),
@@ -349,8 +351,9 @@ class Preparation:
         finite = np.isfinite(inputs)
         if not finite.all():
             row, place = np.unravel_index(int(finite.argmin()), finite.shape)
+            owners = [column.name for column in self.columns for _ in column.names]
             raise ValueError(
-                f"column {shown(names[place])} must have numbers like the training table's,"
+                f"column {shown(owners[place])} must have numbers like the training table's,"
                 f" got one far too large in row {cells[self.columns[0].name].row(int(row)):,}"
             )
         return inputs
@@ -438,9 +441,13 @@ class Preparation:
             if not columns or any(getattr(one, "scale", 1.0) <= 0 for one in columns):
                 raise ValueError("no column, or a scale that is not above 0")
             numbers = [one for one in columns if isinstance(one, NumberColumn)]
-            odd = [one for one in numbers if len(one.bins) == 1 or (np.diff(one.bins) <= 0).any()]
-            if odd or any(one.clip < 0 for one in numbers):
-                raise ValueError("bins that don't increase, or a bound that is below 0")
+            widths = [high - low for one in numbers for low, high in pairwise(one.bins)]
+            if not all(0 < width < inf for width in widths):
+                raise ValueError("bins that don't increase")
+            if any(
+                one.clip < 0 or len(one.bins) == 1 or (one.clip and one.bins) for one in numbers
+            ):
+                raise ValueError("a bound that is below 0, or no number of bins")
             means = [one for one in columns if isinstance(one, TargetColumn)]
             if any(len(one.values) != len(one.categories) for one in means):
                 raise ValueError("a category without a value")
