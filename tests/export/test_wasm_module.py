@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+from dataclasses import replace
 from subprocess import CompletedProcess
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import wasmtime
 
 import fastgd
-from exports import MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
+from exports import BOUNDED, MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
 from fastgd.export.web import wasm_module
 from fastgd.kernel.language import cache
 from fastgd.kernel.language import cross_compilation as targets
@@ -100,13 +101,14 @@ def test_model(name, rows):
 
 def test_bounds_are_two_results_more():
     model, table = MODELS["a number"](), table_of(500)
+    model = replace(model, intervals=BOUNDED._replace(least=0.0))
     module = Module(wasm_module(model._with_bounds("to_wasm", 0.8)))
     assert (module.facts["interval"], module.facts["results"]) == (0.8, 3)
     found = module.predict(model.preparation.numbers(table))
     assert_same_bits(found[:, :1], expected(model, table))
     known = model.predict_interval(table, 0.8)
     np.testing.assert_allclose(found[:, 1:], known, rtol=1e-12)
-    assert len({*known[:, 0]}) < 500 == len({*known[:, 1]})  # some are at the least
+    assert 1 < len({*known[:, 0]}) < 400  # some are at the least
 
 
 def test_the_section_says_what_a_row_is():

@@ -467,7 +467,7 @@ def test_without_a_test_set_nothing_is_judged(tmp_path):
     assert len(found.predicted) == len(found.actual) == 0
     assert "rows: 120 for training, in 2 folds; no test set" in found.notes
     assert "learned from all 120 rows" in found.notes
-    for run, best in zip(found.model.runs, found.candidates[0].runs, strict=True):
+    for run, best in zip(found.model.runs, found.best.runs, strict=True):
         assert all(map(np.array_equal, run.weights, best.weights))
     found.model.save(tmp_path / "m.npz")
     assert fastgd.load(tmp_path / "m.npz").notes == found.model.notes
