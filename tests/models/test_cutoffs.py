@@ -226,16 +226,28 @@ def test_short_groups_are_not_judged_if_they_are_few():
     more = [own.assign(shop=own["shop"] + f" {k}") for k in range(3)]
     found = fastgd.fit_groups(pd.concat([*more, few]), **TIMED)
     assert found.errors.set_index("shop").test_rows["new"] == 0
-    assert found.notes[-1].endswith("; 1 group too short to judge")
+    [line] = [note for note in found.notes if note.startswith("rows: ")]
+    assert line.endswith("; 1 group too short to judge")
 
 
 def test_by_default_cutoffs_cover_the_test_fraction():
     found = fastgd.fit_groups(table(), **GIVEN, test_last="day", test_fraction=0.3)
-    assert found.notes[-2].startswith("rows: judged on the 2 steps by day after each of 3 cutoffs;")
+    [line] = [note for note in found.notes if note.startswith("rows: ")]
+    assert line.startswith("rows: judged on the 2 steps by day after each of 3 cutoffs;")
     assert found.cutoffs.after.tolist()[:3] == [113, 115, 117]
 
 
 # ---------------------------------------------------------------- what is said, and fit
+
+
+def test_a_naive_forecast_that_is_better_is_told():
+    walk = table()  # steps of 0.01 after one of 100
+    walk["sales"] = np.where(walk.day < 108, 0.0, 100.0) + 0.01 * walk.day
+    walk["heat"] = np.random.default_rng(0).normal(size=len(walk))
+    told = fastgd.fit_groups(walk, **TIMED, drop=["day"]).notes[-1]
+    assert told.startswith("last value: the better forecast: median error 0.02, that of the models")
+    steady = table().assign(sales=lambda own: 10 * own.heat)
+    assert not any("better" in note for note in fastgd.fit_groups(steady, **TIMED).notes)
 
 
 def test_a_random_split_of_rows_in_time_is_told():

@@ -368,6 +368,7 @@ def fit_groups(
     if cutoffs_judged:
         measured = measured | cutoffs_judged.measured
         compared, judged = cutoffs_judged.compared, cutoffs_judged.cutoffs
+        notes += cutoffs_judged.notes
     fallback = None
     if unknown == "global":
         fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
