@@ -125,8 +125,17 @@ def test_no_bound_is_below_targets_that_are_never_below_zero():
     assert shifted.least == -np.inf
 
 
+def test_errors_of_folds_count_more_in_small_tables():
+    outputs, targets = _drawn(30, 2)
+    columns = outputs[:, None], targets[:, None]
+    _, found, _ = calibrated(NumberTarget("y", 0.0, 1.0), (), *columns, np.ones(30), np.ones(30))
+    plain = Intervals.learn(outputs, targets, np.ones(30))
+    assert found.spread == pytest.approx(1.5 * plain.spread)
+    assert found.scores.tolist() == plain.scores.tolist()
+
+
 def test_the_line_of_the_report():
-    target, intervals = NumberTarget("y", 0.0, 2.0), Intervals(*np.array([[0], [1], [1]]))
+    target = NumberTarget("y", 0.0, 2.0)
     intervals = Intervals(np.zeros(1), np.ones(1), np.sort(np.linspace(-1, 1, 39)))
     outputs, truth = np.zeros((4, 1)), np.array([[0.0], [0.5], [0.9], [3.0]])
     line = judged_intervals(target, intervals, outputs, truth, np.array([1.0, 1.0, 1.0, 5.0]))
@@ -189,6 +198,13 @@ def test_sets_cover_what_they_say_and_are_never_empty(coverage):
     assert np.mean(shares) > coverage - 0.01
     if coverage > 0.75:  # else the most probable class alone covers more
         assert np.mean(shares) < coverage + 0.03
+
+
+def test_a_set_has_the_classes_up_to_an_order_statistic():
+    scores = np.arange(1, 20) / 20  # of 19 the ceil(20 * 0.8) = 16th is 0.8
+    found = Intervals(np.zeros(1), np.ones(1), scores)
+    sets = found.sets(np.array([[0.79, 0.21], [0.81, 0.19]]), 0.8)
+    assert sets.tolist() == [[True, True], [True, False]]
 
 
 def test_sets_that_no_row_shows_have_all_classes():
