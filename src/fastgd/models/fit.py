@@ -210,12 +210,14 @@ class Trained(NamedTuple):
 
     def importances(self, samples: SearchSamples) -> Importances:
         """Return the importances of columns for a test set; a large one has fewer rows."""
-        size = len(self.runs) * sum(w.size for w in self.runs[0].weights)
-        most = int(MOST_WORK / (REPEATS * len(self.preparation.columns) * size))
+        size, columns = (
+            sum(w.size for run in self.runs for w in run.weights),
+            self.preparation.columns,
+        )
+        most = int(MOST_WORK / (REPEATS * len(columns) * size))
         most = min(MOST_ROWS, max(FEWEST_ROWS, most))
         few = samples.at(slice(None, None, -(-len(samples.X) // most)))
         measure, score = scorer_of(self.target, few.y, None, None, few.weights)
-        columns = self.preparation.columns
         found = permutation_importances(self.outputs, score, few.X, columns, REPEATS, 0)
         return Importances(self.target.name, measure, *found)
 
@@ -282,7 +284,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         outputs = {"model": mine, "linear": linear, "constant": constant}
         if (last := last_value(lags, preparation, encoder)) is not None:
             outputs["last value"] = values_of(last, unseen.X)
-        trees, in_folds = trees_of(encoder, choices, samples, numbers[order], count, best.outputs)
+        trees, in_folds = trees_of(encoder, choices, samples, numbers[order], best.outputs)
         outputs |= trees
         advice = RARE if choices.class_weight is None else ""
         scores, verdict = judged(encoder, outputs, judge.y, objective, judge.weights, advice)

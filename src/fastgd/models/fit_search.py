@@ -297,12 +297,12 @@ def _raced(
     The one with the smallest ``loss`` there is trained on all folds if that is smaller, by a
     fraction, than the loss of the best setting so far.
     """
-    best, more = found[0], list[Candidate]()
+    best, more, least = found[0], list[Candidate](), 0
     hidden = [one for one in found if one.hidden_size]
     if not hidden:
         return more
-    small = min((one.hidden_size for one in hidden), key=lambda size: (len(size), size))
-    start, least = next(one for one in hidden if one.hidden_size == small), 0
+    start = min(hidden, key=lambda one: (len(one.hidden_size), one.hidden_size))  # the best of them
+    small = start.hidden_size
     most, width = (1 - BETTER) * loss(best), inputs(0).X.shape[1]
     for bins in numbers_of_bins:
         if inputs(bins).X.shape[1] == width:  # no column of numbers
@@ -414,8 +414,8 @@ def _tried(
     judged = np.flatnonzero(held.any(axis=0))
     of_judged = samples.at(judged)
     inputs, units, count = samples.X.shape[1], samples.y.shape[1], len(alphas) * len(penalties)
-    sizes = [(inputs, *hidden, units) for hidden in hidden_sizes]
-    parameters = folds * count * sum(Network(each, bias=True).parameters for each in sizes)
+    networks = (Network((inputs, *hidden, units), bias=True) for hidden in hidden_sizes)
+    parameters = folds * count * sum(network.parameters for network in networks)
     check_memory(16 * parameters + 8 * count * samples.y.size, "the search", also=LESS)
     least = int((~held).sum(axis=1).min())
     settings = settings_of(objective, least, seen, choices.solver)

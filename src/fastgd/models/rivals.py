@@ -62,34 +62,28 @@ def grown(
 
 
 def trees_of(
-    target: Target,
-    choices: Choices,
-    samples: SearchSamples,
-    numbers: FloatArray,
-    count: int,
-    outputs: FloatArray,
+    target: Target, choices: Choices, rows: SearchSamples, numbers: FloatArray, outputs: FloatArray
 ) -> tuple[dict[str, FloatArray], tuple[float, float]]:
     """Return the outputs of trees for the test set, and losses of the model and of trees on folds.
 
-    The trees learn the ``numbers`` of columns, in the first ``count`` rows; the model's ``outputs``
-    for these are of networks that hadn't learned them. No outputs, and losses of 1, if there are no
-    trees.
+    The trees learn the ``numbers`` of columns, in the first rows, for which the model's ``outputs``
+    are given, of networks that hadn't learned them. No outputs, and losses of 1, without trees.
     """
-    objective, wanted = choices.objective(target), choices.rivals
+    objective, wanted, count = choices.objective(target), choices.rivals, len(outputs)
+    learn = rows.at(slice(count))
     if wanted is None:
-        work = work_of(samples.at(slice(count)), choices)
-        wanted = are_cheap(target, count, numbers.shape[1], work)
+        wanted = are_cheap(target, count, numbers.shape[1], work_of(learn, choices))
     if not wanted or not (isinstance(target, ClassTarget) or objective["loss"] in LOSSES):
         return {}, (1.0, 1.0)
     import threadpoolctl
 
-    learn = samples._replace(X=numbers).at(slice(count))
+    learn = learn._replace(X=numbers[:count])
     found, held = np.zeros_like(learn.y), learn.held(choices.folds, choices.seed)[:FIRST]
     threads = 1 if learn.X.size < SMALL else choices.threads
     with threadpoolctl.threadpool_limits(threads, user_api="openmp"):
-        for rows in held:
-            some = learn.at(np.flatnonzero(~rows))
-            found[rows] = grown(target, objective, some, learn.X[rows])
+        for out in held:
+            some = learn.at(np.flatnonzero(~out))
+            found[out] = grown(target, objective, some, learn.X[out])
         tested = grown(target, objective, learn, numbers[count:])
     judged = np.flatnonzero(held.any(axis=0))
     of_judged = learn.y[judged], learn.weights[judged]
