@@ -421,9 +421,10 @@ def _tried(
     settings = settings_of(objective, least, seen, choices.solver)
     updates = -(-least // (settings["batch_size"] or least))
     settings |= {"hidden_size": list(hidden_sizes), "alpha": list(alphas), "l2": list(penalties)}
+    settings |= {"folds": held, "seed": choices.seed}
     best: _Best = {}
     with sharing_code(parameters * min(seen, EPOCHS * len(samples.X)) < SHORT):
-        for step, result in enumerate(_trainings(samples, held, settings, updates, choices, best)):
+        for step, result in enumerate(_trainings(samples, settings, updates, choices, best)):
             for i in range(len(hidden_sizes)):
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
                 for fold, rows in enumerate(held):
@@ -445,19 +446,12 @@ def _tried(
 
 
 def _trainings(
-    samples: SearchSamples,
-    held: NDArray[np.bool_],
-    settings: dict[str, Any],
-    updates: int,
-    choices: Choices,
-    best: _Best,
+    samples: SearchSamples, settings: dict[str, Any], updates: int, choices: Choices, best: _Best
 ) -> Iterator[Sweep]:
     """Train with early stopping; or in steps, of which the caller puts the best into ``best``."""
     X, skip = samples.X, samples.skip
     y = samples.y if skip is None else skip.taken(samples.y, X)
-    first: dict[str, Any] = {**settings, "folds": held, "seed": choices.seed}
-    if np.ptp(samples.costs):
-        first["sample_weight"] = samples.costs
+    first = settings | ({"sample_weight": samples.costs} if np.ptp(samples.costs) else {})
     try:
         if settings["loss"] in BY_ERROR:
             yield sweep(X, y, **first, patience=PATIENT * updates, restore_best=True, **choices.how)

@@ -311,9 +311,9 @@ def calibrated(
     if temperature != 1:
         note = f"probabilities: a temperature of {temperature:g} lowers the log loss of the folds"
         outputs = _at_temperature(outputs, temperature)
-        layers = [{"weights": run.weights, "biases": run.biases} for run in runs]
-        cooled = [{k: (*v[:-1], v[-1] / temperature) for k, v in one.items()} for one in layers]
-        runs = [replace(run, **one) for run, one in zip(runs, cooled, strict=True)]
+        both = [(run, (run.weights, run.biases)) for run in runs]
+        cooled = [(run, [(*a[:-1], a[-1] / temperature) for a in arrays]) for run, arrays in both]
+        runs = [replace(run, weights=weights, biases=biases) for run, (weights, biases) in cooled]
     scores = _quantiles(1 - (outputs * encoded).sum(axis=1), weights)
     return tuple(runs), Intervals(np.zeros(1), np.ones(1), scores), note
 

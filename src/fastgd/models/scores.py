@@ -147,7 +147,7 @@ def quantile_of(values: FloatArray, weights: FloatArray, tau: float) -> float:
     """Return the weighted quantile of (rows,) values; between two of them it is their mean."""
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
-    ends = [int(np.searchsorted(total, tau * total[-1], side)) for side in ("left", "right")]  # type: ignore[call-overload]
+    ends = [int(np.searchsorted(total, tau * total[-1], side)) for side in ("left", "right")]
     low, high = (order[min(end, len(order) - 1)] for end in ends)
     return float(values[low] + values[high]) / 2
 
