@@ -39,7 +39,7 @@ def samples_of(table, bins=0):
 def test_halving_finds_what_all_settings_together_find(table):
     target, _ = samples_of(table)
     sizes = [(), (4,)]
-    found = search(target, lambda bins: samples_of(table, bins)[1], sizes, CHOICES)
+    found = search(target, lambda bins: samples_of(table, bins)[1], CHOICES)
     held = folds_of(np.zeros(ROWS, int), 3, 0)
     grid = sizes, fit_search.ALPHAS, fit_search.PENALTIES
     all_bins = {

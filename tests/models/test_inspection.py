@@ -1,5 +1,7 @@
 """Importances of columns and partial dependence, compared with scikit-learn's."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.inspection import partial_dependence, permutation_importance
 
 import fastgd
-from fastgd.models.fit import fit_columns
+from fastgd.models.fit import Trained, fit_columns
 from fastgd.models.fit_choices import Choices
+from fastgd.models.fit_search import SearchSamples
 from fastgd.models.model import Model
 from fastgd.models.scores import SCORING
 from fastgd.tables import inspection
@@ -237,3 +240,16 @@ def test_large_test_sets_have_fewer_rows_for_them(monkeypatch):
     monkeypatch.setattr(score, lambda *given: seen.append(given) or original(*given))
     fit_columns(columns_of(PRICED), "price", Choices(**SMALL).checked())
     assert len(seen[0][1]) == 3
+
+
+def test_the_work_of_importances_is_that_of_networks_of_all_sizes(monkeypatch):
+    found, seen = fit_columns(columns_of(PRICED), "price", Choices(**SMALL).checked()), []
+    model = found.model
+    runs = tuple(SimpleNamespace(weights=(np.zeros((1, units)),)) for units in (1, 99))
+    trained = Trained(model.targets[0], model.preparation, found.best, runs, None, "")
+    spy = "fastgd.models.fit.permutation_importances"
+    monkeypatch.setattr(spy, lambda *given: seen.append(given[2]) or [None] * 4)
+    monkeypatch.setattr("fastgd.models.fit.MOST_WORK", 5 * len(TABLE.columns) * 100 * 40)
+    rows, ones = np.zeros((80, 1)), np.ones(80)
+    trained.importances(SearchSamples(rows, rows, ones, ones, ones, None))
+    assert len(seen[0]) == 40

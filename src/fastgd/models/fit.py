@@ -16,26 +16,12 @@ from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.changes import Skip, last_value, learns_changes, values_of
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
-from fastgd.models.fit_search import (
-    Candidate,
-    Ensemble,
-    SearchSamples,
-    refit,
-    search,
-    sizes_for,
-    work_of,
-)
+from fastgd.models.fit_search import Candidate, Ensemble, SearchSamples, refit, search
 from fastgd.models.intervals import JUDGED_AT, Intervals, calibrated, judged_intervals
 from fastgd.models.lags import with_lags
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.rivals import better_rivals, trees_of
-from fastgd.models.row_splits import (
-    FitRows,
-    TrainTestRows,
-    class_factors,
-    copies,
-    encode_rows,
-)
+from fastgd.models.row_splits import FitRows, TrainTestRows, class_factors, copies, encode_rows
 from fastgd.models.scores import RARE, Score, Scores, constant_of, judged, scorer_of, skewness_note
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
 from fastgd.tables.inspection import Importances, permutation_importances
@@ -215,8 +201,7 @@ class Trained(NamedTuple):
         cls, target: Target, preparation: Preparation, best: Ensemble, rows: SearchSamples
     ) -> Trained:
         """Calibrate what was chosen, by its outputs for the rows that its folds haven't seen."""
-        known = rows.y, rows.weights, rows.costs
-        found = calibrated(target, best.runs, best.outputs, *known)
+        found = calibrated(target, best.runs, best.outputs, rows.y, rows.weights, rows.costs)
         return cls(target, preparation, best, *found)
 
     def outputs(self, X: FloatArray) -> FloatArray:
@@ -225,63 +210,51 @@ class Trained(NamedTuple):
 
     def importances(self, samples: SearchSamples) -> Importances:
         """Return the importances of columns for a test set; a large one has fewer rows."""
-        size = len(self.runs) * sum(w.size for w in self.runs[0].weights)
-        most = int(MOST_WORK / (REPEATS * len(self.preparation.columns) * size))
+        size, columns = (
+            sum(w.size for run in self.runs for w in run.weights),
+            self.preparation.columns,
+        )
+        most = int(MOST_WORK / (REPEATS * len(columns) * size))
         most = min(MOST_ROWS, max(FEWEST_ROWS, most))
         few = samples.at(slice(None, None, -(-len(samples.X) // most)))
         measure, score = scorer_of(self.target, few.y, None, None, few.weights)
-        columns = self.preparation.columns
         found = permutation_importances(self.outputs, score, few.X, columns, REPEATS, 0)
         return Importances(self.target.name, measure, *found)
 
 
 def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
     """Fit with validated options, and return the intermediate results too."""
+    # Encode: what is predicted, the rows that judge, and the columns as the training rows say.
     table, lags = with_lags(FitRows.of(columns, target, choices), target, choices)
-    wanted, rows = table.wanted, len(table.weights)
-    learned = learn_target(
-        target, wanted, classification=choices.classification, max_classes=choices.max_classes
-    )
-    told = notes_of(learned, wanted, choices.classification)
-    of_classes = isinstance(learned, ClassTarget)
+    wanted, rows, known = table.wanted, len(table.weights), choices.classification
+    learned = learn_target(target, wanted, classification=known, max_classes=choices.max_classes)
+    of_classes, objective = isinstance(learned, ClassTarget), choices.objective(learned)
+    told = notes_of(learned, wanted, known) + skewness_note(target, wanted.values, objective)
     labels = learned.encode(wanted).argmax(axis=1) if of_classes else np.zeros(rows, np.int64)
-    objective = choices.objective(learned)
-    told += skewness_note(target, wanted.values, objective)
-    parts = table.split(labels, choices)
-    of_counts = objective["loss"] == "poisson"
+    parts, of_counts = table.split(labels, choices), objective["loss"] == "poisson"
     if of_counts and wanted.values.min() < 0:
         least = int(wanted.values.argmin())
-        raise ValueError(
-            "loss='poisson' needs a target of counts, at least 0, "
-            f"got {wanted.values[least]:g} in row {wanted.row(least):,}"
-        )
+        came = f"{wanted.values[least]:g} in row {wanted.row(least):,}"
+        raise ValueError(f"loss='poisson' needs a target of counts, at least 0, got {came}")
     is_plain = choices.solver == "adam" and not of_counts  # relu units, outputs of any sign
     changes = is_plain and learns_changes(lags, table.inputs, wanted.values, parts.learn)
+    names = lags.names if lags else ()  # as they are: their sum with a network's outputs
+    decided = choices.decisions._replace(drop=table.drop, keep=[*choices.keep, *names], plain=names)
+    none, weights = np.empty((rows, 0)), table.weights
+    facts = SearchSamples(none, none, labels, weights, weights, table.groups, table.last)
 
     def encoded(
         some: Integers, learn: slice, bins: int, before: Preparation | None = None
     ) -> tuple[Preparation, Target, SearchSamples]:
         """These rows, encoded as it is learned from the first of them."""
-        own, weights = labels[some], table.weights[some]
-        factors = class_factors(learned, own[learn], weights[learn], choices.class_weight)
-        own_names = lags.names if lags else ()  # as they are: their sum with a network's outputs
-        keep, decisions = [*choices.keep, *own_names], choices.decisions
-        decisions = decisions._replace(drop=table.drop, keep=keep, plain=own_names, bins=bins)
-        inputs, cells = some_rows(table.inputs, some), wanted[some]
-        target, y, preparation, X = encode_rows(
-            inputs, cells, learned, learn, decisions, before, of_counts=of_counts
-        )
+        own, cells, decisions = facts.at(some), wanted[some], decided._replace(bins=bins)
+        classes, weights = own.labels, own.weights
+        factors = class_factors(learned, classes[learn], weights[learn], choices.class_weight)
+        known = some_rows(table.inputs, some), cells, learned, learn, decisions, before
+        target, y, preparation, X = encode_rows(*known, of_counts=of_counts)
         last = last_value(lags, preparation, target) if changes else None
-        samples = SearchSamples(
-            X,
-            y,
-            own,
-            weights,
-            weights * factors[own],
-            None if table.groups is None else table.groups[some],
-            None if table.last is None else table.last[some],
-            None if last is None else Skip.of(last, X[learn], y[learn]),
-        )
+        skip = None if last is None else Skip.of(last, X[learn], y[learn])
+        samples = own._replace(X=X, y=y, costs=weights * factors[classes], skip=skip)
         return preparation, target, samples
 
     order, count = np.concatenate(parts), len(parts.learn)
@@ -293,66 +266,50 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     leaked = [line for line in leaked if not (lags and lags.has(line))]
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
     alike += table.untimed(preparation, numbers, choices)
-    candidates, best, linear = search(
-        encoder,
-        lambda bins: with_bins(bins)[2].at(slice(count)),
-        sizes_for(learn, choices),
-        choices,
-    )
+
+    # Search among the training rows, and judge what was found by the others.
+    found = search(encoder, lambda bins: with_bins(bins)[2].at(slice(count)), choices)
+    chosen = best = found.best
     preparation, _, samples = with_bins(best.bins)
-    chosen, trained = best, Trained.of(encoder, preparation, best, learn)
+    trained = Trained.of(encoder, preparation, best, learn)
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
     scores, verdict, covered, better = dict[str, Scores](), "", "", list[str]()
-    bounds = importances = None
-    again = f"learned from all {rows:,} rows"
+    bounds, importances, again = None, None, f"learned from all {rows:,} rows"
     if len(parts.judge):
-        runs, unseen = linear.runs, samples.at(slice(count, None))
-        outputs = {
-            "model": trained.outputs(unseen.X),
-            "linear": mean_outputs(runs[0], runs, judge.X),
-            "constant": constant_of(objective, learn.y, learn.weights, judge.y.shape),
-        }
-        if linear is best:
-            outputs["linear"] = outputs["model"]
+        unseen, runs = samples.at(slice(count, None)), found.linear.runs
+        mine = trained.outputs(unseen.X)
+        linear = mine if found.linear is best else mean_outputs(runs[0], runs, judge.X)
+        constant = constant_of(objective, learn.y, learn.weights, judge.y.shape)
+        outputs = {"model": mine, "linear": linear, "constant": constant}
         if (last := last_value(lags, preparation, encoder)) is not None:
             outputs["last value"] = values_of(last, unseen.X)
-        work = work_of(samples.at(slice(count)), choices)
-        cells = samples._replace(X=numbers[order])
-        trees, in_folds = trees_of(encoder, choices, cells, count, best.outputs, work)
+        trees, in_folds = trees_of(encoder, choices, samples, numbers[order], best.outputs)
         outputs |= trees
         advice = RARE if choices.class_weight is None else ""
         scores, verdict = judged(encoder, outputs, judge.y, objective, judge.weights, advice)
-        known = trained.intervals, outputs["model"], judge.y, judge.weights
-        covered = judged_intervals(encoder, *known)
+        covered = judged_intervals(encoder, trained.intervals, mine, judge.y, judge.weights)
         better = better_rivals(encoder, objective, outputs, judge, in_folds)
-        predicted = encoder.decode(outputs["model"])
+        predicted = encoder.decode(mine)
         if not of_classes:
-            of_each = trained.intervals.columns(encoder, outputs["model"], JUDGED_AT)
-            bounds = np.column_stack(list(of_each.values()))
+            ends = trained.intervals.columns(encoder, mine, JUDGED_AT)
+            bounds = np.column_stack(list(ends.values()))
         importances = trained.importances(unseen)
-        preparation, encoder, samples = encoded(
-            np.arange(rows), slice(rows), best.bins, preparation
-        )
+
+        # Learn again, from all rows.
+        everything = np.arange(rows), slice(rows)
+        preparation, encoder, samples = encoded(*everything, best.bins, preparation)
         best = refit(encoder, samples, best, choices)
         trained = Trained.of(encoder, preparation, best, samples)
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
-            "the networks before that"
         )
-    after = [*filter(None, [covered, trained.note]), *alike, again, *filter(None, [best.size])]
-    after += better
+        again += "the networks before that"
+    after = [covered, trained.note, *alike, again, best.size, *better]
+    after = [line for line in after if line]
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
     own_notes = (*told[1:], *leaked, *after, *filter(None, [verdict]))
-    model = Model(
-        trained.runs,
-        preparation,
-        (encoder,),
-        scores,
-        own_notes,
-        trained.intervals,
-        best.counts,
-        lags,
-    )
-    found = actual, predicted, verdict, chosen, bounds, importances
-    return Fit(model, notes, parts, candidates, *found)
+    more = scores, own_notes, trained.intervals, best.counts, lags
+    model = Model(trained.runs, preparation, (encoder,), *more)
+    on_test = actual, predicted, verdict, chosen, bounds, importances
+    return Fit(model, notes, parts, found.candidates, *on_test)

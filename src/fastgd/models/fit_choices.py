@@ -33,11 +33,8 @@ SHARE = 0.2
 FOLDS, MOST_FOLDS = 5, 100
 """Folds of the cross-validation: the default, and the most."""
 
-
 HIDDEN_SIZES: list[tuple[int, ...]] = [(), (16,), (64,)]
 """The hidden sizes to try by default."""
-
-SOLVERS = ("adam", "lm")
 
 
 class Choices(NamedTuple):
@@ -103,7 +100,7 @@ class Choices(NamedTuple):
             max_categories=check_count("max_categories", self.max_categories, minimum=0),
             standardize=check_flag("standardize", self.standardize),
             max_classes=check_count("max_classes", self.max_classes, minimum=2),
-            solver=check_choice("solver", self.solver, SOLVERS),
+            solver=check_choice("solver", self.solver, ("adam", "lm")),
             rivals=_rivals(self.rivals),
             parameters=_parameters_of(self.loss, self.parameters or {}),
             threads=check_threads(self.threads, available_threads()),
@@ -114,8 +111,7 @@ class Choices(NamedTuple):
     @property
     def decisions(self) -> Decisions:
         """What is decided about columns."""
-        names = set(Decisions._fields) & set(self._fields)
-        return Decisions(**{name: getattr(self, name) for name in names})
+        return Decisions(**{k: v for k, v in self._asdict().items() if k in Decisions._fields})
 
     @property
     def how(self) -> dict[str, Any]:
@@ -128,8 +124,8 @@ class Choices(NamedTuple):
         what = f"{'class' if of_classes else 'numeric'} target {shown(target.name)}"
         known = SCORING[of_classes]
         if self.scoring is not None and self.scoring not in known:
-            names = either(map(repr, known))
-            raise ValueError(f"scoring must be {names} for the {what}, got {shown(self.scoring)}")
+            names = f"{either(map(repr, known))} for the {what}"
+            raise ValueError(f"scoring must be {names}, got {shown(self.scoring)}")
         if of_classes and self.lags:
             raise ValueError(f"lags must be 0 for the {what}, got {self.lags}")
         if self.loss is not None and (self.loss == "cross_entropy") != of_classes:

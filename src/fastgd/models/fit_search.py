@@ -90,7 +90,6 @@ WIDE, FEWEST = 60, 500
 """With more than WIDE inputs, the rows (in the search, and seen in all) are reduced in proportion,
 but a search uses at least FEWEST: so a table of 1,000 inputs takes a minute, too."""
 
-
 _Grid = tuple[Sequence[tuple[int, ...]], Sequence[float], Sequence[float]]
 """Hidden sizes, learning rates and L2 penalties."""
 
@@ -210,9 +209,8 @@ class Ensemble(NamedTuple):
         if len(self.members) == 1:
             return ""
         parts = of_one_size([Network.of(run).parts(run.finite_row("fit")) for run in self.runs])
-        weights = sum(self.counts) * sum(
-            array.size for array in (*parts[0].weights, *parts[0].biases)
-        )
+        arrays = *parts[0].weights, *parts[0].biases
+        weights = sum(self.counts) * sum(array.size for array in arrays)
         return (
             f"{many(len(self.runs), 'network')} of {len(self.members)} settings, averaged with "
             f"weights: in an exported file {weights:,} weights, {ceil(weights / 125):,} kB"
@@ -241,12 +239,7 @@ def settings_of(objective: Mapping[str, Any], rows: int, seen: int, solver: str)
     return shared | size | {"optimizer": Adam(), "activation": "relu", "reduction": "mean"}
 
 
-def search(
-    target: Target,
-    encoded: Callable[[int], SearchSamples],
-    hidden_sizes: Sequence[tuple[int, ...]],
-    choices: Choices,
-) -> Found:
+def search(target: Target, encoded: Callable[[int], SearchSamples], choices: Choices) -> Found:
     """Cross-validate settings, the best first, and choose one of them, or an ensemble.
 
     ``encoded`` returns the samples with numbers in some bins, or standardized. All settings for
@@ -268,7 +261,7 @@ def search(
         return _tried(target, inputs(bins), grid, seen, choices, held[:folds], bins)
 
     alphas, penalties = ((1.0,), (0.0,)) if choices.solver == "lm" else (ALPHAS, PENALTIES)
-    found = tried(0, (hidden_sizes, alphas, penalties))
+    found = tried(0, (sizes_for(samples, choices), alphas, penalties))
     if not isfinite(found[0].loss):
         raise ValueError("no network learned anything from this table: all trainings diverged")
     linear = next(one for one in found if not one.hidden_size)
@@ -285,8 +278,7 @@ def search(
     best = ensemble_of(target, few, found, held, choices)
     plain = best if best.members == (linear,) else Ensemble.of([linear])
     if len(few.X) < len(samples.X):
-        again = refit(target, encoded(best.bins), best, choices)
-        same, best = plain is best, again
+        same, best = plain is best, refit(target, encoded(best.bins), best, choices)
         plain = best if same else refit(target, samples, plain, choices)
     return Found(found, best, plain)
 
@@ -305,12 +297,12 @@ def _raced(
     The one with the smallest ``loss`` there is trained on all folds if that is smaller, by a
     fraction, than the loss of the best setting so far.
     """
-    best, more = found[0], list[Candidate]()
+    best, more, least = found[0], list[Candidate](), 0
     hidden = [one for one in found if one.hidden_size]
     if not hidden:
         return more
-    small = min((one.hidden_size for one in hidden), key=lambda size: (len(size), size))
-    start, least = next(one for one in hidden if one.hidden_size == small), 0
+    start = min(hidden, key=lambda one: (len(one.hidden_size), one.hidden_size))  # the best of them
+    small = start.hidden_size
     most, width = (1 - BETTER) * loss(best), inputs(0).X.shape[1]
     for bins in numbers_of_bins:
         if inputs(bins).X.shape[1] == width:  # no column of numbers
@@ -321,9 +313,8 @@ def _raced(
         least, most = bins, reached
     if least:
         own = tried(least, ([small], ALPHAS, PENALTIES))
-        rest = [size for size in sizes_for(inputs(least), choices) if size not in ((), small)]
-        for size in rest:
-            own += tried(least, near(own[0], size))
+        for size in sizes_for(inputs(least), choices):
+            own += [] if size in ((), small) else tried(least, near(own[0], size))
         more += own
         best = min([best, *own], key=lambda one: one.loss)
     deeper = sizes_for(inputs(best.bins), choices, DEEPER)[1:]
@@ -423,16 +414,17 @@ def _tried(
     judged = np.flatnonzero(held.any(axis=0))
     of_judged = samples.at(judged)
     inputs, units, count = samples.X.shape[1], samples.y.shape[1], len(alphas) * len(penalties)
-    sizes = [(inputs, *hidden, units) for hidden in hidden_sizes]
-    parameters = folds * count * sum(Network(each, bias=True).parameters for each in sizes)
+    networks = (Network((inputs, *hidden, units), bias=True) for hidden in hidden_sizes)
+    parameters = folds * count * sum(network.parameters for network in networks)
     check_memory(16 * parameters + 8 * count * samples.y.size, "the search", also=LESS)
     least = int((~held).sum(axis=1).min())
     settings = settings_of(objective, least, seen, choices.solver)
     updates = -(-least // (settings["batch_size"] or least))
     settings |= {"hidden_size": list(hidden_sizes), "alpha": list(alphas), "l2": list(penalties)}
+    settings |= {"folds": held, "seed": choices.seed}
     best: _Best = {}
     with sharing_code(parameters * min(seen, EPOCHS * len(samples.X)) < SHORT):
-        for step, result in enumerate(_trainings(samples, held, settings, updates, choices, best)):
+        for step, result in enumerate(_trainings(samples, settings, updates, choices, best)):
             for i in range(len(hidden_sizes)):
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
                 for fold, rows in enumerate(held):
@@ -446,31 +438,20 @@ def _tried(
                         best[i, j, k] = loss, outside[j, k], result, step
     found = []
     for (i, j, k), (loss, outputs, result, _) in best.items():
-        score = None
-        if choices.scoring is not None:
-            score = -measured(target, outputs[judged], of_judged, choices)[0]
-        setting = (hidden_sizes[i], alphas[j], penalties[k])
-        place = (i, j, k)
-        found.append(Candidate(*setting, loss, score, bins, outputs, result, place, samples.skip))
+        negative = measured(target, outputs[judged], of_judged, choices)[0]
+        score = None if choices.scoring is None else -negative
+        known = loss, score, bins, outputs, result, (i, j, k), samples.skip
+        found.append(Candidate(hidden_sizes[i], alphas[j], penalties[k], *known))
     return ranked(found)
 
 
 def _trainings(
-    samples: SearchSamples,
-    held: NDArray[np.bool_],
-    settings: dict[str, Any],
-    updates: int,
-    choices: Choices,
-    best: _Best,
+    samples: SearchSamples, settings: dict[str, Any], updates: int, choices: Choices, best: _Best
 ) -> Iterator[Sweep]:
     """Train with early stopping; or in steps, of which the caller puts the best into ``best``."""
-    X, y = (
-        samples.X,
-        samples.y if samples.skip is None else samples.skip.taken(samples.y, samples.X),
-    )
-    first: dict[str, Any] = {**settings, "folds": held, "seed": choices.seed}
-    if np.ptp(samples.costs):
-        first["sample_weight"] = samples.costs
+    X, skip = samples.X, samples.skip
+    y = samples.y if skip is None else skip.taken(samples.y, X)
+    first = settings | ({"sample_weight": samples.costs} if np.ptp(samples.costs) else {})
     try:
         if settings["loss"] in BY_ERROR:
             yield sweep(X, y, **first, patience=PATIENT * updates, restore_best=True, **choices.how)
@@ -488,8 +469,8 @@ def _trainings(
                     break
                 more = {"iterations": STEP * updates, "resume": result}
     except TooLargeError as error:
-        ways = [f"{LESS} need less"]
-        raise TooLargeError(error.rule.replace("the sweep", "the search", 1), ways) from error
+        rule = error.rule.replace("the sweep", "the search", 1)
+        raise TooLargeError(rule, [f"{LESS} need less"]) from error
 
 
 def refit(target: Target, samples: SearchSamples, best: Ensemble, choices: Choices) -> Ensemble:
@@ -505,7 +486,6 @@ def refit(target: Target, samples: SearchSamples, best: Ensemble, choices: Choic
         # Settings of a size together: eight in a block take three times as long as one.
         own = [one for one in best.members if one.hidden_size == size]
         grid = [size], sorted({one.alpha for one in own}), sorted({one.l2 for one in own})
-        again |= {
-            one[:3]: one for one in _tried(target, samples, grid, seen, choices, held, best.bins)
-        }
+        found = _tried(target, samples, grid, seen, choices, held, best.bins)
+        again |= {one[:3]: one for one in found}
     return Ensemble.of([again[one[:3]] for one in best.members], best.times)

@@ -113,9 +113,8 @@ class Intervals(NamedTuple):
         prior = SHRUNK * in_order(sizes / deviations[codes]) / len(sizes) * deviations
         total, count = np.bincount(codes, sizes, groups), np.bincount(codes, minlength=groups)
         others = (prior + total)[codes] - sizes
-        scales = np.maximum(others / (SHRUNK - 1 + count[codes]), LEAST)
+        scores = errors / np.maximum(others / (SHRUNK - 1 + count[codes]), LEAST)
         spread = np.maximum((prior + total) / (SHRUNK + count), LEAST)
-        scores = errors / scales
         of_each = [scores[cutoffs[known] == k] for k in np.unique(cutoffs[known])]
         shared = np.arange(groups, dtype=np.float64), spread
         found = [cls(*shared, _quantiles(own, np.ones(len(own))), least) for own in of_each]
@@ -143,11 +142,7 @@ class Intervals(NamedTuple):
         return np.maximum(ends, self.least)
 
     def columns(
-        self,
-        target: Target,
-        outputs: FloatArray,
-        coverage: float,
-        codes: Integers | None = None,
+        self, target: Target, outputs: FloatArray, coverage: float, codes: Integers | None = None
     ) -> dict[str, NDArray[Any]]:
         """Return the bounds of (rows, 1) outputs in the target's unit, by the names of columns."""
         bounds = self.bounds(outputs[:, 0], coverage, codes).T
@@ -176,9 +171,8 @@ class Intervals(NamedTuple):
         """Say if there are too few rows for this coverage."""
         if round((len(self.scores) + 1) * (1 - coverage), 9) >= sides:
             return []
-        rows = many(len(self.scores), "row")
-        share = f"{100 * coverage:.4g} %"
-        return [f"intervals: {rows} can't show {share}: the bounds are beyond all their errors"]
+        said = f"{many(len(self.scores), 'row')} can't show {100 * coverage:.4g} %"
+        return [f"intervals: {said}: the bounds are beyond all their errors"]
 
     def encoded(self) -> Arrays:
         """The arrays of a file."""
@@ -191,15 +185,13 @@ class Intervals(NamedTuple):
             return None
         k, m = (arrays[f"intervals_{name}"].shape for name in ("knots", "scores"))
         need(len(k) == len(m) == 1 and min(k + m) > 0)
-        shapes = {"knots": k, "spread": k, "scores": m, "least": ()}
-        found: dict[str, Any] = {
-            name: array_of(arrays, f"intervals_{name}", "f", shape)
-            for name, shape in shapes.items()
-        }
-        need(all(np.isfinite(found[name]).all() for name in ("knots", "spread", "scores")))
-        need(bool((np.diff(found["knots"]) > 0).all() and (found["spread"] > 0).all()))
-        need(bool((np.diff(found["scores"]) >= 0).all() and found["least"] < inf))
-        return cls(**found | {"least": float(found["least"])})
+        shapes = zip(cls._fields, (k, k, m, ()), strict=True)
+        found = (array_of(arrays, f"intervals_{name}", "f", shape) for name, shape in shapes)
+        knots, spread, scores, least = found
+        need(all(np.isfinite(one).all() for one in (knots, spread, scores)))
+        need(bool((np.diff(knots) > 0).all() and (spread > 0).all()))
+        need(bool((np.diff(scores) >= 0).all() and least < inf))
+        return cls(knots, spread, scores, float(least))
 
 
 def errors_for(
@@ -215,10 +207,10 @@ def errors_for(
         names = ", ".join(target.name for target in targets)
         raise ValueError(f"{caller} needs {needs}, got the {kind} {names}")
     if intervals is None:
-        raise ValueError(
-            f"{caller} needs errors on rows that the networks haven't seen, which fastgd.fit and "
-            "fit_groups keep, got a model without them"
+        needs = (
+            "errors on rows that the networks haven't seen, which fastgd.fit and fit_groups keep"
         )
+        raise ValueError(f"{caller} needs {needs}, got a model without them")
     return intervals
 
 
@@ -236,9 +228,8 @@ def _spread(
     outputs, sizes, weights = outputs[order], sizes[order], weights[order]
     total, mean = np.cumsum(weights), weighted_mean(sizes, weights)
     edges = np.arange(1, count) / count
-    edges = edges**2 * (3 - 2 * edges)
-    part = np.searchsorted(edges, (total - weights / 2) / total[-1])
-    part = np.unique(part, return_inverse=True)[1]
+    places = np.searchsorted(edges**2 * (3 - 2 * edges), (total - weights / 2) / total[-1])
+    part = np.unique(places, return_inverse=True)[1]
     own = np.bincount(part, weights)
     knots = np.bincount(part, weights * outputs) / own
     prior = SHRUNK * total[-1] / len(weights)
@@ -251,8 +242,7 @@ def _quantiles(scores: FloatArray, weights: FloatArray) -> FloatArray:
     """The scores, sorted; with different weights as many quantiles as they are worth (Kish)."""
     order = np.argsort(scores, kind="stable")
     total = np.cumsum(weights[order])
-    worth = total[-1] ** 2 / in_order(weights**2)
-    count = min(max(1, round(worth)), MOST_SCORES)
+    count = min(max(1, round(total[-1] ** 2 / in_order(weights**2))), MOST_SCORES)
     levels = (np.arange(count) + 0.5) / count * total[-1]
     return np.asarray(scores[order][np.searchsorted(total, levels)])
 
@@ -296,8 +286,7 @@ def temperature_of(outputs: FloatArray, encoded: FloatArray, weights: FloatArray
         step = 2**0.5**halving
         best = min((best / step, best, best * step), key=loss)
     best = round(best, 2)
-    gained = (loss(1.0) - loss(best)) * len(outputs)
-    return best if gained > GAINED else 1.0
+    return best if (loss(1.0) - loss(best)) * len(outputs) > GAINED else 1.0
 
 
 def calibrated(
@@ -322,35 +311,29 @@ def calibrated(
     if temperature != 1:
         note = f"probabilities: a temperature of {temperature:g} lowers the log loss of the folds"
         outputs = _at_temperature(outputs, temperature)
-        runs = [
-            replace(
-                run,
-                weights=(*run.weights[:-1], run.weights[-1] / temperature),
-                biases=(*run.biases[:-1], run.biases[-1] / temperature),
-            )
-            for run in runs
-        ]
+        both = [(run, (run.weights, run.biases)) for run in runs]
+        cooled = [(run, [(*a[:-1], a[-1] / temperature) for a in arrays]) for run, arrays in both]
+        runs = [replace(run, weights=weights, biases=biases) for run, (weights, biases) in cooled]
     scores = _quantiles(1 - (outputs * encoded).sum(axis=1), weights)
     return tuple(runs), Intervals(np.zeros(1), np.ones(1), scores), note
 
 
 def judged_intervals(
     target: Target,
-    intervals: Intervals,
+    learned: Intervals,
     outputs: FloatArray,
     encoded: FloatArray,
     weights: FloatArray,
 ) -> str:
     """Say in one line how 90 % intervals, or sets of classes, cover the rows of a test set."""
-    percent = f"{100 * JUDGED_AT:g} %"
     if isinstance(target, ClassTarget):
-        sets = intervals.sets(outputs, JUDGED_AT)
+        sets = learned.sets(outputs, JUDGED_AT)
         inside = np.asarray((sets & (encoded > 0)).any(axis=1))
         kind, rest = "sets", f"{weighted_mean(sets.sum(axis=1), weights):.2f} classes in the mean"
     else:
-        bounds, wanted = intervals.bounds(outputs[:, 0], JUDGED_AT), encoded[:, 0]
+        bounds, wanted = learned.bounds(outputs[:, 0], JUDGED_AT), encoded[:, 0]
         inside = np.asarray((bounds[:, 0] <= wanted) & (wanted <= bounds[:, 1]))
         width = weighted_mean(np.subtract(*bounds.T[::-1]), weights) * target.scale
         kind, rest = "intervals", f"mean width {width:.4g}"
     share = 100 * weighted_mean(inside, weights)
-    return f"{percent} {kind}: {share:.1f} % of the test set lie inside; {rest}"
+    return f"{100 * JUDGED_AT:g} % {kind}: {share:.1f} % of the test set lie inside; {rest}"

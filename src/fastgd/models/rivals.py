@@ -9,18 +9,13 @@ import numpy as np
 
 from fastgd.checks.numbers import FloatArray
 from fastgd.models.fit_choices import Choices
-from fastgd.models.fit_search import FIRST, SearchSamples
+from fastgd.models.fit_search import FIRST, SearchSamples, work_of
 from fastgd.models.scores import mean_loss
 from fastgd.tables.targets import ClassTarget, Target
 
 TREES = "boosted trees"
-LOSSES = {
-    "squared": "squared_error",
-    "absolute": "absolute_error",
-    "quantile": "quantile",
-    "poisson": "poisson",
-}
-"""Our losses that scikit-learn's trees have, too, by its names."""
+LOSSES = ("squared", "absolute", "quantile", "poisson")
+"""Our losses that scikit-learn's trees have, too."""
 
 CLEAR = 0.05
 """Fraction by which a rival's loss is smaller where a line says so."""
@@ -52,53 +47,44 @@ def grown(
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     if not isinstance(target, ClassTarget):
-        given = {"loss": LOSSES[objective["loss"]], "quantile": objective.get("tau")}
-        trees = HistGradientBoostingRegressor(random_state=0, **given)
+        loss = objective["loss"]
+        loss = f"{loss}_error" if loss in LOSSES[:2] else loss
+        given = {"loss": loss, "quantile": objective.get("tau"), "random_state": 0}
+        trees = HistGradientBoostingRegressor(**given)
         return np.reshape(trees.fit(learn.X, learn.y[:, 0], learn.costs).predict(X), (-1, 1))
     labels, found = learn.y.argmax(axis=1), np.zeros((len(X), learn.y.shape[1]))
     known = np.unique(labels)
-    if len(known) == 1:
-        found[:, known] = 1.0
-    else:
+    found[:, known] = 1.0
+    if len(known) > 1:
         of_classes = HistGradientBoostingClassifier(random_state=0)
         found[:, known] = of_classes.fit(learn.X, labels, learn.costs).predict_proba(X)
     return found
 
 
 def trees_of(
-    target: Target,
-    choices: Choices,
-    samples: SearchSamples,
-    count: int,
-    outputs: FloatArray,
-    work: float,
+    target: Target, choices: Choices, rows: SearchSamples, numbers: FloatArray, outputs: FloatArray
 ) -> tuple[dict[str, FloatArray], tuple[float, float]]:
     """Return the outputs of trees for the test set, and losses of the model and of trees on folds.
 
-    The samples have the numbers of columns, and the first ``count`` are learned from; the model's
-    ``outputs`` for these are of networks that hadn't learned them. ``work`` is that of
-    :func:`are_cheap`. No outputs, and losses of 1, if there are no trees.
+    The trees learn the ``numbers`` of columns, in the first rows, for which the model's ``outputs``
+    are given, of networks that hadn't learned them. No outputs, and losses of 1, without trees.
     """
-    objective, learn, judge = (
-        choices.objective(target),
-        samples.at(slice(count)),
-        samples.at(slice(count, None)),
-    )
-    known = isinstance(target, ClassTarget) or objective["loss"] in LOSSES
-    if not known or not (
-        choices.rivals
-        or (choices.rivals is None and are_cheap(target, len(learn.X), learn.X.shape[1], work))
-    ):
+    objective, wanted, count = choices.objective(target), choices.rivals, len(outputs)
+    learn = rows.at(slice(count))
+    if wanted is None:
+        wanted = are_cheap(target, count, numbers.shape[1], work_of(learn, choices))
+    if not wanted or not (isinstance(target, ClassTarget) or objective["loss"] in LOSSES):
         return {}, (1.0, 1.0)
     import threadpoolctl
 
+    learn = learn._replace(X=numbers[:count])
     found, held = np.zeros_like(learn.y), learn.held(choices.folds, choices.seed)[:FIRST]
     threads = 1 if learn.X.size < SMALL else choices.threads
     with threadpoolctl.threadpool_limits(threads, user_api="openmp"):
-        for rows in held:
-            some = learn.at(np.flatnonzero(~rows))
-            found[rows] = grown(target, objective, some, learn.X[rows])
-        tested = grown(target, objective, learn, judge.X)
+        for out in held:
+            some = learn.at(np.flatnonzero(~out))
+            found[out] = grown(target, objective, some, learn.X[out])
+        tested = grown(target, objective, learn, numbers[count:])
     judged = np.flatnonzero(held.any(axis=0))
     of_judged = learn.y[judged], learn.weights[judged]
     ours, theirs = (mean_loss(objective, each[judged], *of_judged) for each in (outputs, found))
@@ -117,23 +103,18 @@ def better_rivals(
     ``found`` are the outputs there, ``in_folds`` the losses of the model and of trees on folds,
     which have to agree. A linear model was no better in folds, or the search would have chosen it.
     """
-    losses = {
-        name: mean_loss(objective, outputs, judge.y, judge.weights)
-        for name, outputs in found.items()
-    }
-    loss, ours = objective["loss"], losses["model"]
+    known = judge.y, judge.weights
+    losses = {name: mean_loss(objective, outputs, *known) for name, outputs in found.items()}
+    loss, ours, lines = objective["loss"], losses["model"], []
     what = {"cross_entropy": "log loss", "squared": "squared error"}.get(loss, f"{loss} loss")
-    lines = []
-    for name, rest in (
-        (TREES, "scikit-learn's HistGradientBoosting learns them"),
-        ("linear model", "hidden_size=() learns one"),
-    ):
-        less = 1 - losses.get(name.removesuffix(" model"), ours) / ours if ours > 0 else 0.0
-        folds = 1 - in_folds[1] / in_folds[0] if name == TREES and in_folds[0] > 0 else less
+    said = f"{target.name}: {TREES} have a {what}", f"{target.name}: a linear model has a {what}"
+    rest = "scikit-learn's HistGradientBoosting learns them", "hidden_size=() learns one"
+    for name, text, end in zip((TREES, "linear"), said, rest, strict=True):
+        less, also = 1 - losses.get(name, ours) / ours if ours > 0 else 0.0, ""
+        folds = less
+        if name == TREES and in_folds[0] > 0:
+            folds = 1 - in_folds[1] / in_folds[0]
+            also = f" and {100 * folds:.0f} % in folds"
         if min(less, folds) > CLEAR:
-            also = f" and {100 * folds:.0f} % in folds" if name == TREES else ""
-            lines.append(
-                f"{target.name}: {name} have" if name == TREES else f"{target.name}: a {name} has"
-            )
-            lines[-1] += f" a {what} {100 * less:.0f} % smaller on the test set{also}: {rest}"
+            lines.append(f"{text} {100 * less:.0f} % smaller on the test set{also}: {end}")
     return lines

@@ -30,18 +30,15 @@ Score = Literal[
 ]  # fmt: skip
 SCORING = {
     True: {
-        "accuracy": ("accuracy", 1),
-        "balanced_accuracy": ("balanced accuracy", 1),
-        "roc_auc": ("AUC", 1),
-        "neg_log_loss": ("log loss", -1),
+        "accuracy": ("accuracy", 1), "balanced_accuracy": ("balanced accuracy", 1),
+        "roc_auc": ("AUC", 1), "neg_log_loss": ("log loss", -1),
     },
     False: {
-        "r2": ("R squared", 1),
-        "neg_mean_absolute_error": ("mean |error|", -1),
+        "r2": ("R squared", 1), "neg_mean_absolute_error": ("mean |error|", -1),
         "neg_median_absolute_error": ("median |error|", -1),
         "neg_root_mean_squared_error": ("root mean square", -1),
     },
-}
+}  # fmt: skip
 """For classes and for numbers, scikit-learn's names of scores: ours, and 1 if more is better."""
 
 
@@ -150,10 +147,9 @@ def quantile_of(values: FloatArray, weights: FloatArray, tau: float) -> float:
     """Return the weighted quantile of (rows,) values; between two of them it is their mean."""
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
-    last = len(order) - 1
-    low = min(int(np.searchsorted(total, tau * total[-1])), last)
-    high = min(int(np.searchsorted(total, tau * total[-1], side="right")), last)
-    return float(values[order[low]] + values[order[high]]) / 2
+    ends = [int(np.searchsorted(total, tau * total[-1], side)) for side in ("left", "right")]
+    low, high = (order[min(end, len(order) - 1)] for end in ends)
+    return float(values[low] + values[high]) / 2
 
 
 def constant_of(
@@ -226,40 +222,37 @@ def judged(
     Numbers are compared by the loss that was asked for, classes by accuracy. If classes are never
     predicted, the line names them, or ends in the ``advice``.
     """
-    scores = {
-        name: scores_of(target, outputs, encoded, objective, weights)
-        for name, outputs in found.items()
-    }
+    known = encoded, objective, weights
+    scores = {name: scores_of(target, outputs, *known) for name, outputs in found.items()}
     mine, constant = found["model"], found["constant"]
     if isinstance(target, NumberTarget):
         ours, theirs = (mean_loss(objective, o, encoded, weights) for o in (mine, constant))
         loss = objective["loss"]
-        what = {"squared": "squared error", "absolute": "absolute error"}.get(loss, f"{loss} loss")
+        what = f"{loss} {'error' if loss in ('squared', 'absolute') else 'loss'}"
         what = what if isinstance(loss, str) else "loss"
         bad = f"{target.name}: by {what} not better than always saying the same number"
         return scores, "" if ours < theirs else bad
     truth, said = encoded.argmax(axis=1), int(constant[0].argmax())
-    known, rest = np.unique(truth), truth != said
-    if len(known) == 1:
-        only = f"the test set has only {target.classes[known[0]]}"
+    classes, rest, guess = np.unique(truth), truth != said, mine.argmax(axis=1)
+    if len(classes) == 1:
+        only = f"the test set has only {target.classes[classes[0]]}"
         return scores, f"{target.name}: {only}: accuracy says little"
-    guess = mine.argmax(axis=1)
-    never = [k for k in known if k not in guess]
+    never = [k for k in classes if k not in guess]
     advice = advice if never else ""
     ours, theirs = (scores[name]["accuracy"] for name in ("model", "constant"))
     recall = scores["model"]["balanced accuracy"]
     # Fewer mistakes by a tenth are enough, or that classes are told apart.
-    if 1 - ours < 0.9 * (1 - theirs) or recall > 1 / len(known) + (0.02 if ours > theirs else 0.1):
+    least = 1 / len(classes) + (0.02 if ours > theirs else 0.1)
+    if 1 - ours < 0.9 * (1 - theirs) or recall > least:
         rows = f"{int(np.isin(truth, never).sum()):,} of {many(len(truth), 'test row')}"
-        classes = texts_shown([target.classes[k] for k in never])
-        unsaid = f"{target.name}: {classes} ({rows}): never predicted; {advice}"
-        return scores, unsaid if advice else ""
+        unsaid = f"{texts_shown([target.classes[k] for k in never])} ({rows}): never predicted"
+        return scores, f"{target.name}: {unsaid}; {advice}" if advice else ""
     how = "hardly better than" if ours > theirs else "not as good as"
     how = "as good as" if ours == theirs else how
-    names = [name for k, name in enumerate(target.classes) if k != said]
-    return scores, (
+    others = "others" if len(target.classes) > 2 else target.classes[1 - said]
+    line = (
         f"{target.name}: by accuracy {how} always saying {target.classes[said]} "
         f"({100 * theirs:.1f} %): it finds {int((guess == truth)[rest].sum()):,} of "
-        f"the {int(rest.sum()):,} {names[0] if len(names) == 1 else 'others'}"
-        + (f"; {advice}" if advice else "")
+        f"the {int(rest.sum()):,} {others}"
     )
+    return scores, f"{line}; {advice}" if advice else line
