@@ -295,14 +295,10 @@ def _numbers_of(graph: Graph, column: Column) -> list[str]:
     """Add the numbers of a column's cells, NaN where missing, and of dates all FIELDS."""
     if isinstance(column, TextColumn | TargetColumn):
         check_texts(f"column {column.name!r}", column.places)
-        place = graph.add(
-            "LabelEncoder",
-            column.name,
-            domain="ai.onnx.ml",
-            keys_strings=[*column.places, ""],
-            values_floats=[*map(float, column.places.values()), nan],
-            default_float=float(column.unknown_code),
-        )
+        texts, codes = [*column.places, ""], [*map(float, column.places.values()), nan]
+        known: dict[str, Any] = {"keys_strings": texts, "values_floats": codes}
+        unknown = float(column.unknown_code)
+        place = _looked_up(graph, column.name, **known, default_float=unknown)
         return [graph.add("Cast", place, to=graph.number)]
     if not isinstance(column, DateColumn):
         return [column.name]
@@ -460,8 +456,11 @@ def _place(graph: Graph, name: str, labels: NDArray[Any]) -> str:
 def _index_of(graph: Graph, given: str, **keys: Any) -> str:
     """Add the index of each value among these keys, or -1."""
     [known] = keys.values()
-    values: dict[str, Any] = {"values_int64s": list(range(len(known))), "default_int64": -1}
-    return graph.add("LabelEncoder", given, domain="ai.onnx.ml", **values, **keys)
+    return _looked_up(graph, given, **keys, values_int64s=[*range(len(known))], default_int64=-1)
+
+
+def _looked_up(graph: Graph, given: str, **attributes: Any) -> str:
+    return graph.add("LabelEncoder", given, domain="ai.onnx.ml", **attributes)
 
 
 def _outputs_of_groups(graph: Graph, groups: ExportedGroups, prepared: str, place: str) -> str:

@@ -439,13 +439,11 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
     counts = Counter(cells.values[~cells.missing].tolist())
     if len(counts) == 1 and not missing:
         return Learned(None, f"{name}: left out: every row has {texts_shown(counts)}")
-    known, share = rows - missing, len(counts) / (rows - missing)
-    most = decisions.max_categories
+    known, share, most = rows - missing, len(counts) / (rows - missing), decisions.max_categories
     is_once = 2 * sum(count == 1 for count in counts.values()) > len(counts)
     frequent = sum(count for _, count in counts.most_common(most) if count > 1)
-    is_name = is_once and share > _NAMES[0]
-    if len(counts) > most > 0 and decisions.encoding == "one-hot":
-        is_name = is_name or frequent < _NAMES[1] * known
+    is_long = len(counts) > most > 0 and decisions.encoding == "one-hot"
+    is_name = (is_once and share > _NAMES[0]) or (is_long and frequent < _NAMES[1] * known)
     if not kept and (is_name if known >= FEWEST_ROWS else 2 < known <= len(counts)):
         what = f"{len(counts):,} different strings in {known:,} rows, hardly one of them frequent"
         what = "almost all its strings differ" if share > 0.9 else what

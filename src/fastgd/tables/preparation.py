@@ -55,10 +55,8 @@ def column_names(argument: str, given: object, columns: Collection[str]) -> list
     for one in each_of(given, rule):  # an endless iterable fails at its first repeat
         name = column_name(argument, one)
         if name not in columns:
-            raise ValueError(
-                f"{argument} must be a column of the table, got {shown(name)}"
-                f"{did_you_mean(name, columns)}; its columns: {names_text(list(columns))}"
-            )
+            guess = f"{did_you_mean(name, columns)}; its columns: {names_text(list(columns))}"
+            raise ValueError(f"{argument} must be a column of the table, got {shown(name)}{guess}")
         if name in found:
             raise ValueError(f"{argument} must name each column once, got {shown(name)} twice")
         found[name] = None
