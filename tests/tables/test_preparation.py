@@ -197,6 +197,15 @@ def test_what_can_not_be_decided_so_is_refused(case):
 CITIES = {"city": [*"BAACCDEB", None], "x": [5.0, 1, 2, 3, 4, 7, 8, 9, 9]}
 
 
+def test_what_is_learned_again_from_more_rows_says_its_gaps_once():
+    table = {"id": [1.0, None, *range(3, 25), None], "x": [*range(5)] * 5}
+    decisions = Decisions(keep=["id"])
+    before, _ = Preparation.learn_from(table, np.arange(24), decisions)
+    again, _ = Preparation.learn_from(table, slice(None), decisions, before)
+    assert again == Preparation.learn_from(table, slice(None), decisions)[0]
+    assert again.notes[0].count("filled with") == 1
+
+
 def test_rare_texts_share_an_input():
     preparation = Preparation.learn(CITIES, max_categories=4)
     assert preparation.names[:5] == ("city=A", "city=B", "city=C", "city other", "city missing")

@@ -17,7 +17,8 @@ import numpy as np
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks, differences, sample_of
-from fastgd.export.exported import Exported, ExportError, inverse_deviation
+from fastgd.export.exportable import ExportError
+from fastgd.export.exported import Exported, inverse_deviation
 from fastgd.tables.column_values import DURATION
 from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
@@ -118,22 +119,9 @@ static inline const char *{name}_label(const double *y)
 
 
 def c_header(exported: Exported, name: str, rows: FloatArray | None = None) -> str:
-    """Return the networks as the text of a C header.
+    """Return the networks as the text of a C header, as :meth:`.Exportable.to_c` writes it.
 
-    Parameters
-    ----------
-    exported : Exported
-    name : str
-        A C identifier, with which all names in the header begin.
-    rows : (n, columns) array, optional
-        Inputs on which the error of single precision is measured; by default random ones.
-
-    Raises
-    ------
-    TypeError, ExportError
-        If a name isn't a C identifier, or a string can't be one in C.
-    TargetError
-        If the kernel's sources are missing.
+    The error of single precision is measured on these (n, columns) rows, by default random ones.
 
     Examples
     --------
@@ -164,18 +152,13 @@ class _Header(CNetworks):
         code = [*self.strings(classes), *self.code(DOUBLE)]
         has_single, single = self.single(rows)
         code += self.code(SINGLE) if has_single else []
-        content = crc32("".join(code).encode())
+        words = {"name": self.name, "content": crc32("".join(code).encode())}
         call, bits = (text.format(name=self.name) for text in (_CALL, _BITS))
         meaning = "\n".join([call, *self.meaning(bool(classes))])
-        head = _HEAD.format(
-            name=self.name,
-            content=content,
-            inputs=len(self.columns) or self.exported.network.sizes[0],
-            outputs=self.exported.outputs,
-        )
+        inputs = len(self.columns) or self.exported.network.sizes[0]
+        head = _HEAD.format(**words, inputs=inputs, outputs=self.exported.outputs)
         comment = _comment([self.facts(), meaning, bits, single])
-        tail = _TAIL.format(name=self.name, content=content)
-        return "\n".join([comment + head, *code, tail])
+        return "\n".join([comment + head, *code, _TAIL.format(**words)])
 
     # ------------------------------------------------------------ comments
 
@@ -186,12 +169,11 @@ class _Header(CNetworks):
         if self.count > 1:
             what = f"{self.count} neural networks, whose outputs are averaged"
         hidden = f", hidden units {method.activation}" if network.layers > 1 else ""
+        sizes, extras = "-".join(map(str, network.sizes)), ", biases" * network.bias
+        extras += ", batch normalization" * network.batch_norm
         return (
             f"{self.name}: {what}, written by fastgd {version('fastgd')}. "
-            f"Sizes {'-'.join(map(str, network.sizes))}{hidden}, output units {method.output}"
-            + ", biases" * network.bias
-            + ", batch normalization" * network.batch_norm
-            + "."
+            f"Sizes {sizes}{hidden}, output units {method.output}{extras}."
         )
 
     def meaning(self, has_classes: bool) -> Iterator[str]:
@@ -202,10 +184,8 @@ class _Header(CNetworks):
             yield f"{self.name}_category(column, text) gives the number that stands for a text."
         whole = [c for c in self.columns if isinstance(c, DateColumn)]
         if dates := [c.name for c in whole if c.order != "time"]:
-            yield (
-                f"Dates ({', '.join(dates)}) are days since 1970-01-01 UTC, such as 20783.5 for "
-                "2026-11-26 at noon."
-            )
+            when = "days since 1970-01-01 UTC, such as 20783.5 for 2026-11-26 at noon"
+            yield f"Dates ({', '.join(dates)}) are {when}."
         if times := [c.name for c in whole if c.order == "time"]:
             yield f"Times of day ({', '.join(times)}) are fractions of a day, 0.5 at noon."
         if spans := [c.name for c in self.columns if getattr(c, "notation", "") == DURATION]:
@@ -231,13 +211,11 @@ class _Header(CNetworks):
             held = [np.isfinite(array.astype(np.float32)).all() for array in numbers]
         if not all(held):
             return False, f"There is no {function}: some numbers are too large for it."
-        where = "rows from a standard normal distribution"
-        if self.columns:
-            where = "random rows with the means and deviations of the columns"
+        where = "rows that were given"
         if rows is None:
-            rows = sample_of(self.exported)
-        else:
-            where = "rows that were given"
+            rows, where = sample_of(self.exported), "rows from a standard normal distribution"
+            if self.columns:
+                where = "random rows with the means and deviations of the columns"
         off = differences(self.exported, rows)
         sample, overflows = f"{len(rows):,} {where}", np.isinf(off).any(axis=1)
         if overflows.all():

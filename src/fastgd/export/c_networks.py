@@ -25,7 +25,6 @@ from fastgd.export.exported import (
     EncodingStep,
     Exported,
     Term,
-    UnitFunction,
     calendar_fields,
     tables_of,
     units_of,
@@ -49,15 +48,11 @@ class Operation(NamedTuple):
     array: Callable[..., Any]
 
 
-def _sigmoid(x: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(1.0 / (1.0 + np.exp(-x)))
-
-
 def _fma(x: NDArray[Any], y: NDArray[Any], z: NDArray[Any]) -> NDArray[Any]:
     return np.asarray((x.astype(np.float64) * y + z).astype(x.dtype))
 
 
-_SIGMOID = Operation("1.0{f} / (1.0{f} + exp{f}(-({})))", _sigmoid)
+_SIGMOID = Operation("1.0{f} / (1.0{f} + exp{f}(-({})))", lambda x: 1.0 / (1.0 + np.exp(-x)))
 
 OPERATIONS = {
     **{
@@ -253,13 +248,9 @@ class CNetworks:
             below = a
         if self.output.formula is SOFTMAX:
             power = f"{self.name}_exp_below(largest - {below}[j])"
-            yield from _SOFTMAX.format(
-                real=real.name,
-                zero=real.number(0.0),
-                a=below,
-                units=self.sizes[-1],
-                power=power if real is DOUBLE else f"expf({below}[j] - largest)",
-            ).splitlines()
+            power = power if real is DOUBLE else f"expf({below}[j] - largest)"
+            words = {"real": real.name, "zero": real.number(0.0), "a": below, "power": power}
+            yield from _SOFTMAX.format(**words, units=self.sizes[-1]).splitlines()
 
     def call(self, real: Precision, name: str, value: str) -> str:
         """A call of the function of units, with its parameters."""
@@ -318,18 +309,14 @@ class CNetworks:
             return name
 
         def operation(sign: str, first: str, second: str | int) -> str:
-            other = second if isinstance(second, str) else real.number(second)
-            floored = sign == "//"
-            text = f"{first} {sign[0]} {other}"
-            return add(f"floor{real.letter}({text})" if floored else text)
+            text = f"{first} {sign[0]} {second if isinstance(second, str) else real.number(second)}"
+            return add(f"floor{real.letter}({text})" if sign == "//" else text)
 
         moment = add(f"(x[{k}] != x[{k}] ? {median} : x[{k}]) + {tolerance}")
         day = Term(add(f"floor{real.letter}({moment})"), operation)
         for field, term in enumerate(calendar_fields(Term(moment, operation), day), start=1):
             add(term.name, f"c{k}_{field}")
-        needed = {
-            f"c{k}_{encoding.field}" for encoding in self.exported.encodings if encoding.column == k
-        }
+        needed = {f"c{k}_{each.field}" for each in self.exported.encodings if each.column == k}
         used = []
         for line in reversed(lines):
             _, _, name, _, *rest = line.split(maxsplit=4)
@@ -442,13 +429,13 @@ def differences(exported: Exported, rows: FloatArray) -> FloatArray:
 
 def _outputs(exported: Exported, rows: FloatArray, kind: Any) -> NDArray[Any]:
     """The outputs (rows, outputs), computed with numbers of this kind."""
-    inputs, units = rows.astype(kind), units_of(exported)
+    inputs = rows.astype(kind)
     if exported.preparation is not None:
         found = [_inputs(each, inputs[:, each.column], kind) for each in exported.encodings]
         inputs = np.concatenate(found, axis=1).astype(kind)
     total: Any = None
     for m in range(len(exported.members)):
-        own = _network(exported, m, units, inputs, kind)[:, : exported.outputs]
+        own = _network(exported, m, inputs, kind)[:, : exported.outputs]
         total = own if total is None else total + own
     total = total / kind(len(exported.members))
     for k, target in enumerate(exported.targets):
@@ -475,19 +462,13 @@ def _inputs(encoding: EncodingStep, cells: NDArray[Any], kind: Any) -> NDArray[A
     return np.asarray(values).reshape(len(cells), encoding.width)
 
 
-def _network(
-    exported: Exported,
-    m: int,
-    units: tuple[UnitFunction, UnitFunction],
-    values: NDArray[Any],
-    kind: Any,
-) -> NDArray[Any]:
+def _network(exported: Exported, m: int, values: NDArray[Any], kind: Any) -> NDArray[Any]:
     """The outputs of network m, in the order of operations of the C code."""
 
     def apply(_k: int, operation: str, *operands: Any) -> Any:
         return OPERATIONS[operation].array(*operands)
 
-    layers = len(exported.members[m].weights)
+    units, layers = units_of(exported), len(exported.members[m].weights)
     for k in range(layers):
         own = tables_of(exported.members[m : m + 1], k)
         known = {name: array.astype(kind) for name, [array] in own.items()}

@@ -120,19 +120,19 @@ function daysOf(value) {
 
 function numberOf(value, c, r) {
   if (value === null || value === undefined || Number.isNaN(value)) return NaN;
+  const name = `column ${shown(columns[c])} of rows[${r}]`;
   if (dates[c]) {
-    const isTime = dates[c] === "time" && typeof value === "string";
-    const text = isTime ? `1970-01-01 ${value.trim().replace(/^(?=\d:)/, "0")}` : value;
-    const days = value === "" ? 0 : daysOf(text);
-    if (!Number.isFinite(days)) {
-      const kind = dates[c] === "time" ? "a number of days or like 11:57" : "a Date or like 2026-11-26";
-      refuse(value, `column ${shown(columns[c])} of rows[${r}]`, kind);
-    }
-    return value === "" ? NaN : days;
+    if (value === "") return NaN;
+    const isTime = dates[c] === "time";
+    const clock = isTime && typeof value === "string" && value.trim().replace(/^(?=\d:)/, "0");
+    const days = daysOf(clock ? `1970-01-01 ${clock}` : value);
+    const kind = isTime ? "a number of days or like 11:57" : "a Date or like 2026-11-26";
+    if (!Number.isFinite(days)) refuse(value, name, kind);
+    return days;
   }
   const kind = categories[c] ? "a string, a number or a boolean" : "a number";
   if (!Number.isFinite(value) && !(categories[c] && /string|boolean/.test(typeof value)))
-    refuse(value, `column ${shown(columns[c])} of rows[${r}]`, kind);
+    refuse(value, name, kind);
   if (!categories[c]) return value;
   const text = textOf(value);
   return text === "" ? NaN : (categories[c].get(text) ?? unknown[c]);

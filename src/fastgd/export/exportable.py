@@ -17,6 +17,11 @@ from fastgd.store.files import whole_file
 if TYPE_CHECKING:
     from fastgd.export.exported import Bounds, Exported
 
+
+class ExportError(ValueError):
+    """A network can't be expressed in another language."""
+
+
 OnnxType = Literal["float64", "float32"]
 ONNX_DTYPES: tuple[OnnxType, ...] = get_args(OnnxType)
 
@@ -67,9 +72,8 @@ class Exportable:
             Rows as :meth:`predict` takes them, on which the error of the ``float`` variant is
             measured.
         interval : float, optional
-            Coverage of :meth:`Model.predict_interval`, such as 0.9:
-            ``NAME_interval(const double *y, double *bounds)`` computes its two bounds from the
-            prediction.
+            Coverage of :meth:`Model.predict_interval`, such as 0.9: of a prediction
+            ``NAME_interval(const double *y, double *bounds)`` computes the two bounds.
 
         Raises
         ------
@@ -114,11 +118,8 @@ class Exportable:
 
         Raises
         ------
-        ValueError, TypeError
-            If an argument is not as described, a training diverged, or this installation can't emit
-            WebAssembly.
-        OSError
-            If the file can't be written.
+        ValueError, TypeError, OSError
+            As :meth:`to_c`, or if this installation can't emit WebAssembly.
 
         Examples
         --------
@@ -194,11 +195,8 @@ class Exportable:
 
         Raises
         ------
-        ValueError, TypeError
-            If an argument is not as described, a training diverged, or the network has a function
-            that uses asin, acos or atan.
-        OSError
-            If the file can't be written.
+        ValueError, TypeError, OSError
+            As :meth:`to_c`, or if the network has a function that uses asin, acos or atan.
         ImportError
             If onnx is not installed (``pip install "fastgd[onnx]"``).
 
@@ -221,7 +219,6 @@ class Exportable:
 @contextmanager
 def _file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, so that the work begins only if it can be written; name what can't be."""
-    from fastgd.export.exported import ExportError
     from fastgd.kernel.language.cross_compilation import TargetError
 
     with whole_file(path) as file:
@@ -239,11 +236,7 @@ def c_name(path: Path) -> str:
     """
     name = re.sub("[^A-Za-z0-9]", "_", path.stem)
     if name[:1].isdigit() or not re.search("[A-Za-z]", name):
-        from fastgd.export.exported import ExportError
-
-        raise ExportError(
-            "a header's names begin with that of its file, which must have a letter from A to Z "
-            f"and no digit at its beginning, got {shown(path.stem)}: give another, such as "
-            "name='model'"
-        )
+        rule = "which must have a letter from A to Z and no digit at its beginning"
+        got = f"got {shown(path.stem)}: give another, such as name='model'"
+        raise ExportError(f"a header's names begin with that of its file, {rule}, {got}")
     return name

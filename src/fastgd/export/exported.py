@@ -77,10 +77,8 @@ def encodings_of(k: int, column: Column) -> Iterator[EncodingStep]:
             pieces = standardized(column.year_mean, column.year_scale)
             yield EncodingStep(k, column.median, FIELDS.index("year"), pieces)
         for cycle in column.cycles:
-            table = circle(CYCLES[cycle])
-            yield EncodingStep(
-                k, column.median, FIELDS.index(cycle), table=np.vstack([table, table[-1:]])
-            )
+            table, field = circle(CYCLES[cycle]), FIELDS.index(cycle)
+            yield EncodingStep(k, column.median, field, table=np.vstack([table, table[-1:]]))
     if column.flagged:
         yield EncodingStep(k, flags=True)
 
@@ -106,9 +104,8 @@ class Bounds(NamedTuple):
         steps = np.diff(spread)
         widths, steps, starts = (one[steps != 0] for one in (np.diff(knots), steps, knots[:-1]))
         signs = np.minimum(steps, 0.0), np.maximum(steps, 0.0)
-        low, high = ends.tolist()
         pieces = np.column_stack([starts, widths / steps, *signs])
-        return cls(coverage, float(spread[0]), pieces, (low, high), least)
+        return cls(coverage, float(spread[0]), pieces, (float(ends[0]), float(ends[1])), least)
 
 
 class Exported(NamedTuple):
@@ -172,21 +169,13 @@ def of_one_size(members: Sequence[NetworkParts]) -> tuple[NetworkParts, ...]:
     inputs = [len(members[0].weights[0]), *units[:-1]]
 
     def padded(array: FloatArray, *shape: int) -> FloatArray:
-        return np.pad(
-            array, [(0, size - own) for size, own in zip(shape, array.shape, strict=True)]
-        )
+        return np.pad(array, [(0, n - own) for n, own in zip(shape, array.shape, strict=True)])
 
-    return tuple(
-        members[0]._replace(
-            weights=tuple(map(padded, weights, inputs, units)),
-            biases=tuple(map(padded, biases, units)),
-        )
+    parts = [
+        (tuple(map(padded, weights, inputs, units)), tuple(map(padded, biases, units)))
         for weights, biases in found
-    )
-
-
-class ExportError(ValueError):
-    """A network can't be expressed in another language."""
+    ]
+    return tuple(members[0]._replace(weights=own, biases=biases) for own, biases in parts)
 
 
 # ---------------------------------------------------------------- layers
@@ -219,6 +208,8 @@ def tables_of(members: Sequence[NetworkParts], k: int) -> dict[str, list[FloatAr
 SOFTMAX = None
 """In place of a formula: each value depends on all units."""
 
+Maker = Callable[..., Any]
+
 
 class UnitFunction(NamedTuple):
     """The function of hidden units or of output units: a formula of the input ``a``."""
@@ -232,12 +223,7 @@ class UnitFunction(NamedTuple):
         """Names of the formula's variables in code, where n0, n1, ... are its operations."""
         return {"a": "a"} | {name: f"p{name[1:]}" for name in self.parameters}
 
-    def computed(
-        self,
-        number: Callable[[float], Any],
-        variables: Mapping[str, Any],
-        apply: Callable[..., Any],
-    ) -> Any:
+    def computed(self, number: Maker, variables: Mapping[str, Any], apply: Maker) -> Any:
         """The value of the formula, of whatever kind its numbers and variables are.
 
         ``apply`` gets the index of an operation, its name, and the values of its operands.

@@ -16,14 +16,8 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import layers_of
-from fastgd.export.exported import (
-    Bounds,
-    EncodingStep,
-    Exported,
-    ExportError,
-    Term,
-    calendar_fields,
-)
+from fastgd.export.exportable import ExportError
+from fastgd.export.exported import Bounds, EncodingStep, Exported, Term, calendar_fields
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree, walked
 from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
@@ -41,15 +35,9 @@ OPSETS, IR_VERSION = {"": 17, "ai.onnx.ml": 3}, 8
 DTYPES = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT}
 
 _WORDS = "add sub mul div pow neg sin tanh exp log sqrt abs sign floor relu where"
-_SAME = {word: word.capitalize() for word in _WORDS.split()} | {
-    "minimum": "Min",
-    "maximum": "Max",
-    "lt": "Less",
-    "le": "LessOrEqual",
-    "gt": "Greater",
-    "ge": "GreaterOrEqual",
-    "eq": "Equal",
-}
+_SAME = {word: word.capitalize() for word in _WORDS.split()}
+_SAME |= {"minimum": "Min", "maximum": "Max", "eq": "Equal", "lt": "Less", "gt": "Greater"}
+_SAME |= {"le": "LessOrEqual", "ge": "GreaterOrEqual"}
 """Operations of our expression trees that are a single ONNX operation."""
 
 _HALF: Tree = ("mul", 0.5, "x")
@@ -96,8 +84,9 @@ class Graph:
     def input(self, name: str, columns: int, kind: int | None = None) -> str:
         """Add an input (rows, columns), of the graph's own dtype unless another is given."""
         self._names.add(name)
-        kind = self.number if kind is None else kind
-        self._inputs.append(helper.make_tensor_value_info(name, kind, [None, columns]))
+        self._inputs.append(
+            helper.make_tensor_value_info(name, kind or self.number, [None, columns])
+        )
         return name
 
     def add(self, operation: str, *operands: str, name: str = "", **attributes: Any) -> str:
@@ -141,10 +130,8 @@ class Graph:
             if operation in _COMPOSED:
                 return self.formula(_COMPOSED[operation], {"x": operands[0]})
             if operation not in _SAME:
-                raise ExportError(
-                    "to_onnx must be called for a network whose functions can be written in ONNX, "
-                    f"got {operation}()"
-                )
+                rule = "be called for a network whose functions can be written in ONNX"
+                raise ExportError(f"to_onnx must {rule}, got {operation}()")
             return self.add(_SAME[operation], *operands)
 
         return str(walked(tree, leaf, apply))
@@ -159,9 +146,8 @@ class Graph:
         constants = [constant for constant in self._constants if constant.name in needed]
         graph = helper.make_graph(nodes[::-1], "fastgd", self._inputs, self._outputs, constants)
         opsets = [helper.make_opsetid(*version) for version in OPSETS.items()]
-        model = helper.make_model(
-            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastgd"
-        )
+        facts = {"opset_imports": opsets, "ir_version": IR_VERSION, "producer_name": "fastgd"}
+        model = helper.make_model(graph, **facts)
         onnx.checker.check_model(model, full_check=True)
         return model
 
@@ -238,10 +224,8 @@ def classes_model(
         mean = graph.add("Div", mean, graph.add("ReduceSum", mean, axes, keepdims=1))
     kind = classes.dtype.kind
     if kind not in "biuUO" or not all(isinstance(c, str) for c in classes if kind == "O"):
-        raise ValueError(
-            "to_onnx must be called for classes that are whole numbers, booleans or strings, got "
-            f"{classes.dtype}"
-        )
+        rule = "to_onnx must be called for classes that are whole numbers, booleans or strings"
+        raise ValueError(f"{rule}, got {classes.dtype}")
     add_classes(graph, mean, classes)
     return graph.model()
 
@@ -274,9 +258,8 @@ def check_texts(where: str, texts: Iterable[str]) -> None:
     """Check that UTF-8, the encoding of all strings in ONNX, can hold the texts."""
     for text in texts:
         if re.search("[\ud800-\udfff]", text):
-            raise ExportError(
-                f"to_onnx needs texts without lone surrogates, got {text!r} in {where}"
-            )
+            rule = "to_onnx needs texts without lone surrogates"
+            raise ExportError(f"{rule}, got {text!r} in {where}")
 
 
 def _outputs(graph: Graph, exported: Exported, outputs: int) -> str:
@@ -288,9 +271,8 @@ def _mean(graph: Graph, exported: Exported, inputs: str, outputs: int) -> str:
     """Add all members, and the mean of their outputs."""
     members = zip(exported.members, exported.methods, strict=True)
     found = [network_of(graph, inputs, layers_of(p, outputs), method) for p, method in members]
-    if len(found) == 1:
-        return found[0]
-    return graph.add("Div", graph.add("Sum", *found), graph.constant(float(len(found))))
+    total = graph.add("Sum", *found)
+    return graph.add("Div", total, graph.constant(len(found))) if len(found) > 1 else found[0]
 
 
 def inputs_of(graph: Graph, exported: Exported) -> str:
@@ -313,14 +295,10 @@ def _numbers_of(graph: Graph, column: Column) -> list[str]:
     """Add the numbers of a column's cells, NaN where missing, and of dates all FIELDS."""
     if isinstance(column, TextColumn | TargetColumn):
         check_texts(f"column {column.name!r}", column.places)
-        place = graph.add(
-            "LabelEncoder",
-            column.name,
-            domain="ai.onnx.ml",
-            keys_strings=[*column.places, ""],
-            values_floats=[*map(float, column.places.values()), nan],
-            default_float=float(column.unknown_code),
-        )
+        texts, codes = [*column.places, ""], [*map(float, column.places.values()), nan]
+        known: dict[str, Any] = {"keys_strings": texts, "values_floats": codes}
+        unknown = float(column.unknown_code)
+        place = _looked_up(graph, column.name, **known, default_float=unknown)
         return [graph.add("Cast", place, to=graph.number)]
     if not isinstance(column, DateColumn):
         return [column.name]
@@ -436,17 +414,16 @@ def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
     if count >= 2**62:
         raise ExportError(f"to_onnx needs fewer labels of groups, got {count:,} combinations")
     code = _index_of(graph, whole, keys_int64s=numbers.tolist())
-    none = graph.constant(-1, np.int64)
-    is_unknown = graph.add("Less", lowest, graph.constant(0, np.int64))
-    code = graph.add("Where", is_unknown, none, code)
-    code = graph.add("Reshape", code, graph.constant([-1], np.int64))
+    zero = graph.constant(0, np.int64)
+    is_unknown = graph.add("Less", lowest, zero)
+    code = graph.add("Where", is_unknown, graph.constant(-1, np.int64), code)
+    place = graph.add("Max", graph.add("Reshape", code, graph.constant([-1], np.int64)), zero)
     prepared = inputs_of(graph, groups.whole)
-    found = _outputs_of_groups(graph, groups, prepared, code)
+    found = _outputs_of_groups(graph, groups, prepared, place)
     unknown = graph.constant(np.nan)
     if groups.whole.members:
         unknown = _mean(graph, groups.whole, prepared, groups.whole.outputs)
-    column = graph.add("Reshape", code, graph.constant([-1, 1], np.int64))
-    is_unknown = graph.add("Less", column, graph.constant(0, np.int64))
+    is_unknown = graph.add("Less", code, zero)
     found = graph.add("Where", is_unknown, unknown, found)
     [target] = groups.whole.targets
     if isinstance(target, ClassTarget):
@@ -456,7 +433,6 @@ def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
         found = graph.add("Add", scaled, graph.constant(target.mean))
         graph.numbers(found, "variable", 1)
         if (bounds := groups.whole.bounds) and groups.spread is not None:
-            place = graph.add("Max", code, graph.constant(0, np.int64))
             known = graph.add("Gather", graph.constant(groups.spread), place)
             spread = graph.add("Where", is_unknown, graph.constant(np.nan), known)
             _add_bounds(graph, bounds, found, spread)
@@ -471,10 +447,8 @@ def _place(graph: Graph, name: str, labels: NDArray[Any]) -> str:
         given = graph.input(name, 1, TensorProto.STRING)
         return _index_of(graph, given, keys_strings=labels.tolist())
     if labels.dtype.kind not in "biuf" or (labels.astype(float) % 1).any():
-        raise ExportError(
-            "to_onnx needs labels of groups that are strings or whole numbers, got "
-            f"{shown(labels.tolist()[0])}"
-        )
+        rule = "to_onnx needs labels of groups that are strings or whole numbers"
+        raise ExportError(f"{rule}, got {shown(labels.tolist()[0])}")
     given = graph.input(name, 1, TensorProto.INT64)
     return _index_of(graph, given, keys_int64s=labels.astype(np.int64).tolist())
 
@@ -482,13 +456,15 @@ def _place(graph: Graph, name: str, labels: NDArray[Any]) -> str:
 def _index_of(graph: Graph, given: str, **keys: Any) -> str:
     """Add the index of each value among these keys, or -1."""
     [known] = keys.values()
-    values: dict[str, Any] = {"values_int64s": list(range(len(known))), "default_int64": -1}
-    return graph.add("LabelEncoder", given, domain="ai.onnx.ml", **values, **keys)
+    return _looked_up(graph, given, **keys, values_int64s=[*range(len(known))], default_int64=-1)
 
 
-def _outputs_of_groups(graph: Graph, groups: ExportedGroups, prepared: str, code: str) -> str:
-    """Add the outputs (rows, outputs) of the model of each row's group."""
-    place = graph.add("Max", code, graph.constant(0, np.int64))
+def _looked_up(graph: Graph, given: str, **attributes: Any) -> str:
+    return graph.add("LabelEncoder", given, domain="ai.onnx.ml", **attributes)
+
+
+def _outputs_of_groups(graph: Graph, groups: ExportedGroups, prepared: str, place: str) -> str:
+    """Add the outputs (rows, outputs) of the model of each row's group, whose index it gets."""
 
     def of_group(array: Any, dtype: Any = None) -> str:
         return graph.add("Gather", graph.constant(array, dtype), place)

@@ -52,28 +52,18 @@ CAPACITY = 32
 
 
 def wasm_module(exported: Exported) -> bytes:
-    """Return the module of these networks.
-
-    Raises
-    ------
-    TargetError
-        If this machine can't emit WebAssembly.
-    """
+    """Return the module of these networks; raise TargetError if this machine can't emit it."""
     network = exported.network
     parameters = np.array([network.row(parts) for parts in exported.members])
     call = call_for(network, exported.methods, parameters, CAPACITY)
     code = predictor_code(call.shapes, call.recipe, STACK)
-    decodings = [
-        OutputDecoding(target.scale, target.mean)
-        for target in exported.targets
-        if isinstance(target, NumberTarget)
-    ]
-    bounds = exported.bounds
-    width, inputs = _width(exported), network.sizes[0]
+    numbers = [target for target in exported.targets if isinstance(target, NumberTarget)]
+    decodings = [OutputDecoding(target.scale, target.mean) for target in numbers]
+    bounds, width = exported.bounds, _width(exported)
     given = exported.encodings
     if not exported.preparation:
         pieces = standardized(0.0, 1.0)
-        given = [EncodingStep(k, np.nan, pieces=pieces) for k in range(inputs)]
+        given = [EncodingStep(k, pieces=pieces) for k in range(width)]
     tables = {id(known): known for each in given if (known := each.numbers) is not None}
     sizes = (table.size for table in tables.values())
     *starts, end = accumulate(sizes, initial=CAPACITY * width)
@@ -103,21 +93,16 @@ def _width(exported: Exported) -> int:
 def _encoding(encoding: EncodingStep, columns: int, at: int) -> InputEncoding:
     """An encoding for the kernel; if it has a table or pieces, these are at this place."""
     height = 0 if encoding.table is None else len(encoding.table)
-    known = encoding._asdict() | {"table": at, "flags": int(encoding.flags)}
+    known = encoding._asdict() | {"table": at, "flags": int(encoding.flags), "columns": columns}
     del known["pieces"]
-    return InputEncoding(
-        **known, columns=columns, height=height, width=encoding.width, tolerance=TOLERANCES[8]
-    )
+    return InputEncoding(**known, height=height, width=encoding.width, tolerance=TOLERANCES[8])
 
 
 def facts_of(exported: Exported) -> dict[str, Any]:
     """What the section ``fastgd`` holds."""
     preparation, targets = exported.preparation, exported.targets
-    facts: dict[str, Any] = {
-        "version": version("fastgd"),
-        "width": _width(exported),
-        "results": exported.results,
-    }
+    facts: dict[str, Any] = {"version": version("fastgd"), "width": _width(exported)}
+    facts["results"] = exported.results
     if exported.bounds:
         facts["interval"] = exported.bounds.coverage
     if preparation is not None:
@@ -140,15 +125,10 @@ def facts_of(exported: Exported) -> dict[str, Any]:
 
 
 def es_module(exported: Exported) -> str:
-    """Return the text of an ES module with the bits of :meth:`Run.predict` or a model's.
-
-    Raises
-    ------
-    TargetError
-        If this machine can't emit WebAssembly.
-    """
+    """Return the text of an ES module with the bits of ``predict``, as :func:`wasm_module`."""
     facts = facts_of(exported)
     columns, classes = facts.get("columns"), facts.get("classes")
+    categories = [column.get("categories") for column in columns or ()]
     source = files(__package__).joinpath("es_module.js").read_text("utf-8")
     head, lists, table, labels, function = re.split("^//! .*\n", source, flags=re.MULTILINE)
     text = _filled(
@@ -159,13 +139,8 @@ def es_module(exported: Exported) -> str:
         WIDTH=str(facts["width"]),
         RESULTS=str(facts["results"]),
         COLUMNS=_literal([column["name"] for column in columns or ()]),
-        CATEGORIES=_literal(
-            # What a Map is made of: keys of an object may have a meaning, such as __proto__.
-            [
-                [*known.items()] if (known := column.get("categories")) is not None else None
-                for column in columns or ()
-            ]
-        ),
+        # What a Map is made of: keys of an object may have a meaning, such as __proto__.
+        CATEGORIES=_literal([known if known is None else [*known.items()] for known in categories]),
         UNKNOWN=_literal([column.get("unknown") for column in columns or ()]),
         DATES=_literal([column.get("dates", False) for column in columns or ()]),
         LABELS=_literal(classes),
@@ -176,27 +151,27 @@ def es_module(exported: Exported) -> str:
 def _functions(function: str, exported: Exported) -> Iterator[str]:
     """Yield the functions that predict rows."""
     each = {"NAME": "predict", "RETURNED": "number[][]", "THEN": ""}
+
+    def named(summary: str, **words: str) -> str:
+        return _filled(function, **each | words | {"SUMMARY": summary})
+
     match exported.targets:
         case [ClassTarget()]:
-            label = "(string | number | boolean)[]"
-            then = ".map((values) => classes[largest(values)])"
-            summary = "The most probable class of each row."
-            yield _filled(function, **each | {"SUMMARY": summary, "RETURNED": label, "THEN": then})
-            summary = "The probability of each class, in the order of `classes`, for each row."
-            yield _filled(function, **each | {"SUMMARY": summary, "NAME": "probabilities"})
-        case [NumberTarget()]:
-            then, summary = ".map(([value]) => value)", "The prediction for each row."
-            yield _filled(
-                function, **each | {"SUMMARY": summary, "RETURNED": "number[]", "THEN": then}
+            kind, then = (
+                "(string | number | boolean)[]",
+                ".map((values) => classes[largest(values)])",
             )
+            yield named("The most probable class of each row.", RETURNED=kind, THEN=then)
+            what = "The probability of each class, in the order of `classes`, for each row."
+            yield named(what, NAME="probabilities")
+        case [NumberTarget()]:
+            then = ".map(([value]) => value)"
+            yield named("The prediction for each row.", RETURNED="number[]", THEN=then)
             if bounds := exported.bounds:
-                then = ".map(([, low, high]) => [low, high])"
-                summary = f"The bounds of an interval of {100 * bounds.coverage:g} % for each row."
-                yield _filled(
-                    function, **each | {"SUMMARY": summary, "NAME": "interval", "THEN": then}
-                )
+                what = f"The bounds of an interval of {100 * bounds.coverage:g} % for each row."
+                yield named(what, NAME="interval", THEN=".map(([, low, high]) => [low, high])")
         case _:
-            yield _filled(function, **each | {"SUMMARY": "The outputs for each row."})
+            yield named("The outputs for each row.")
 
 
 def _example(facts: dict[str, Any]) -> str:

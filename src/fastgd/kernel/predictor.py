@@ -135,15 +135,10 @@ def predictor_code(shapes: Shapes, recipe: Recipe, base: int) -> bytes:
     """A WebAssembly object file whose function predicts the first rows of the predictor at base.
 
     It takes their number, traps if that is above the capacity, and returns how many it predicted:
-    fewer if a number in the next one is so large that its input is infinite.
-
-    Raises
-    ------
-    TargetError
-        If this machine can't emit it.
+    fewer if a number in the next one is so large that its input is infinite. It raises TargetError
+    if this machine can't emit it.
     """
-    target = TARGETS["wasm32"]
-    return emit(_predict, (shapes, recipe), 0, PredictorHeader, target, base)
+    return emit(_predict, (shapes, recipe), 0, PredictorHeader, TARGETS["wasm32"], base)
 
 
 def _predict(shapes, recipe, count, image):

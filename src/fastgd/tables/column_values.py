@@ -275,10 +275,8 @@ def _times(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
 def _foreign(name: str, cells: NDArray[Any]) -> TypeError:
     known = (str, numbers.Real, *_DATES, *_DURATIONS)
     odd = next((cell for cell in cells if not isinstance(cell, known)), next(iter(cells), None))
-    return TypeError(
-        f"column {shown(name)} must hold numbers, strings, booleans or dates, got {shown(odd)} "
-        f"(of type {type(odd).__name__})"
-    )
+    rule = f"column {shown(name)} must hold numbers, strings, booleans or dates"
+    return TypeError(f"{rule}, got {shown(odd)} (of type {type(odd).__name__})")
 
 
 # ---------------------------------------------------------------- the columns of a DataFrame

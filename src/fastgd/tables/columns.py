@@ -106,10 +106,9 @@ class NumberColumn:
         numbers = self.numbers(cells)
         off = np.abs(numbers / 2 - (self.low / 4 + self.high / 4)) > 1.5 * half
         if half and off.any():
-            yield (
-                f"{self.name}: far outside {self.low:g} to {self.high:g}, the range in the "
-                f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.3g} %)"
-            )
+            where = f"{self.low:g} to {self.high:g}, the range in the training table"
+            rows = f"{many(int(off.sum()), 'row')} ({100 * off.mean():.3g} %)"
+            yield f"{self.name}: far outside {where}, in {rows}"
         elif _YEARS[0] <= self.low and self.high <= _YEARS[1] and not (self.low + self.high) % 1:
             late = numbers > self.high
             if late.any() and not (numbers % 1 > 0).any():  # whole years
@@ -154,10 +153,8 @@ class StringColumn:
         """Say in which rows strings are not known, or missing for the first time if ``gap``."""
         texts = [text for text in cells.texts if text is not None and text not in known]
         if texts:
-            yield (
-                f"{self.name}: {texts_shown(dict.fromkeys(texts))} in {many(len(texts), 'row')}: "
-                f"not in the training table; {new}"
-            )
+            what = f"{texts_shown(dict.fromkeys(texts))} in {many(len(texts), 'row')}"
+            yield f"{self.name}: {what}: not in the training table; {new}"
         if gap:
             yield from cells.new_gaps(self.name, f"; {gap}")
 
@@ -177,9 +174,9 @@ class TextColumn(StringColumn):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the inputs."""
-        other = (f"{self.name} other",) if self.others else ()
-        flag = (f"{self.name} missing",) if self.flagged else ()
-        return (*(f"{self.name}={category}" for category in self.categories), *other, *flag)
+        found = [f"{self.name}={category}" for category in self.categories]
+        found += [f"{self.name} other"] * bool(self.others)
+        return (*found, *[f"{self.name} missing"] * self.flagged)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -204,8 +201,7 @@ class TextColumn(StringColumn):
         """Yield lines about unknown strings, and about missing cells if there were none."""
         none = "these rows have no category"
         new = "these rows are among the others" if self.others else none
-        known = {*self.places, *self.others}
-        return self._remarks(cells, known, new, "" if self.flagged else none)
+        return self._remarks(cells, {*self.places, *self.others}, new, none * (not self.flagged))
 
 
 @dataclass(frozen=True)
@@ -236,8 +232,7 @@ class TargetColumn(StringColumn):
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about unknown strings, and about missing cells if there were none."""
         mean = "these rows have the mean"
-        gap = mean if self.missing == self.unknown else ""
-        return self._remarks(cells, self.places, mean, gap)
+        return self._remarks(cells, self.places, mean, mean * (self.missing == self.unknown))
 
 
 @dataclass(frozen=True)
@@ -286,10 +281,9 @@ class DateColumn:
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about dates after those learned or far before, and about missing cells."""
-        days, margin, what = self.numbers(cells), (self.last - self.first) / 20, "date"
-        late = 0.0
-        if self.order == "time":  # of day, which has no future
-            late, what = margin, "time"
+        days, margin = self.numbers(cells), (self.last - self.first) / 20
+        # Times of day have no future.
+        what, late = ("time", margin) if self.order == "time" else ("date", 0.0)
         first, last = (day_text(number, self.order) for number in (self.first, self.last))
         median = day_text(self.median, self.order)
         for outside, where, end in (
@@ -410,8 +404,8 @@ class Decisions(NamedTuple):
                 raise TypeError(f"{role} must be a list of column names, got {shown(names)}")
         check_count("max_categories", self.max_categories, minimum=0)
         check_count("bins", self.bins, minimum=0)
-        for name in ("standardize", "clip"):
-            check_flag(name, getattr(self, name))
+        check_flag("standardize", self.standardize)
+        check_flag("clip", self.clip)
         check_seed(self.seed)
         check_choice("encoding", self.encoding, get_args(Encoding))
 
@@ -445,13 +439,11 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
     counts = Counter(cells.values[~cells.missing].tolist())
     if len(counts) == 1 and not missing:
         return Learned(None, f"{name}: left out: every row has {texts_shown(counts)}")
-    known, share = rows - missing, len(counts) / (rows - missing)
-    most = decisions.max_categories
+    known, share, most = rows - missing, len(counts) / (rows - missing), decisions.max_categories
     is_once = 2 * sum(count == 1 for count in counts.values()) > len(counts)
     frequent = sum(count for _, count in counts.most_common(most) if count > 1)
-    is_name = is_once and share > _NAMES[0]
-    if len(counts) > most > 0 and decisions.encoding == "one-hot":
-        is_name = is_name or frequent < _NAMES[1] * known
+    is_long = len(counts) > most > 0 and decisions.encoding == "one-hot"
+    is_name = (is_once and share > _NAMES[0]) or (is_long and frequent < _NAMES[1] * known)
     if not kept and (is_name if known >= FEWEST_ROWS else 2 < known <= len(counts)):
         what = f"{len(counts):,} different strings in {known:,} rows, hardly one of them frequent"
         what = "almost all its strings differ" if share > 0.9 else what
@@ -487,8 +479,7 @@ def learn_dates(name: str, cells: Cells) -> Learned | None:
     )
     if column.first == column.last and not missing:
         return Learned(None, f"{name}: left out: every row has {day_text(days[0], order)}")
-    is_time = order == "time"
-    what, first = ("times of day", "the time") if is_time else ("dates", "elapsed days")
+    what, first = ("dates", "elapsed days") if order != "time" else ("times of day", "the time")
     note = f"{name}: {what}{how}: inputs for {', '.join([first, *varying])}"
     if missing:
         median = day_text(column.median, order)
@@ -514,16 +505,11 @@ def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decis
     missing = int(cells.missing.sum())
     column = TextColumn(name, tuple(sorted(categories)), missing > 0, tuple(others))
     note = f"{name}: {text}: an input for each of {texts_shown(column.categories)}"
-    if len(categories) > 5:
-        note += f" ({len(categories)})"
-    if others:
-        rows = many(sum(counts[one] for one in others), "row")
-        note += f", and one for the {many(len(others), 'rarer value')} (in {rows})"
-    if missing:
-        note += f", and one for the {many(missing, 'row')} where it is missing"
-    if others and odd:
-        note += f"; {odd}"
-    return Learned(column, note)
+    note += f" ({len(categories)})" * (len(categories) > 5)
+    rows = many(sum(counts[one] for one in others), "row")
+    note += f", and one for the {many(len(others), 'rarer value')} (in {rows})" * bool(others)
+    note += f", and one for the {many(missing, 'row')} where it is missing" * bool(missing)
+    return Learned(column, f"{note}; {odd}" if others and odd else note)
 
 
 def _learn_means(
@@ -539,9 +525,8 @@ def _learn_means(
         from sklearn.model_selection import KFold, StratifiedKFold
         from sklearn.preprocessing import TargetEncoder
     except ImportError as error:
-        raise ImportError(
-            f'encoding="target" needs scikit-learn: pip install "fastgd[sklearn]" ({error})'
-        ) from error
+        need = 'encoding="target" needs scikit-learn: pip install "fastgd[sklearn]"'
+        raise ImportError(f"{need} ({error})") from error
     known = sorted(set(cells.values[~cells.missing].tolist()))
     codes = {None: len(known)} | {text: k for k, text in enumerate(known)}
     X = np.array([codes[text] for text in cells.texts])[:, None]
@@ -549,9 +534,8 @@ def _learn_means(
     wanted = y[:, 0] if is_number else y.argmax(axis=1)
     fewest = len(y) if is_number else int(min(np.sum(wanted == 0), np.sum(wanted == 1)))
     if fewest < 2:
-        raise ValueError(
-            "encoding must be 'one-hot' if a class has fewer than 2 rows, got 'target'"
-        )
+        rule = "encoding must be 'one-hot' if a class has fewer than 2 rows"
+        raise ValueError(f"{rule}, got 'target'")
     # Not fit_transform(): its arguments for the seed change in scikit-learn 1.9.
     encoder = TargetEncoder(target_type="continuous" if is_number else "binary")
     splitter = KFold if is_number else StratifiedKFold
@@ -594,7 +578,7 @@ def _learn_numbers(name: str, cells: Cells, kept: str, decisions: Decisions) -> 
             bins = tuple(np.unique(edges).tolist())
         elif decisions.clip:
             first, third = ranked[[last // 4, 3 * last // 4]].tolist()
-            spread = third - first or (high - low) / 2
+            spread = third - first
             if 0 < HEAVY * spread < max(high - median, median - low):
                 mean, scale, clip = median, spread, CLIP
     if missing:

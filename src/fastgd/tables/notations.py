@@ -123,18 +123,16 @@ def numbers_like(
     cells = cells_of(name, column)
     if cells.kind == "numbers":
         return np.where(cells.missing, np.nan, cells.values)
-    texts = cells.texts
-    numbers: list[float | None]
-    if cells.kind == "texts" and notation == DURATION:
-        found = [np.nan if text is None else duration_of(text) for text in texts]
-        numbers = [
-            number_of(t or "") if n is None else n for t, n in zip(texts, found, strict=True)
-        ]
-    elif cells.kind == "texts" and decimal:
+    texts, is_text = cells.texts, cells.kind == "texts"
+    if is_text and decimal and notation != DURATION:
         numbers, _ = _parsed(name, cells, list(map(amount_of, texts)), notation, decimal)
     else:
-        parsed = number_of if cells.kind == "texts" else lambda _: None
-        numbers = [np.nan if text is None else parsed(text) for text in texts]
+        days = duration_of if is_text and notation == DURATION else lambda _: None
+        plain = number_of if is_text else lambda _: None
+        numbers = [
+            np.nan if text is None else plain(text) if (n := days(text)) is None else n
+            for text in texts
+        ]
     wrong = [row for row, number in enumerate(numbers) if number is None]
     if wrong:
         # A single string keeps numbers with a decimal comma from being read as numbers.
@@ -148,15 +146,13 @@ def notation_text(cells: Cells) -> str:
     """Say how the numbers of a column are written, with an example; empty for plain numbers."""
     if cells.written is None or cells.missing.all():
         return "durations in days" if cells.notation == DURATION else ""
-    texts, unit = list(map(str, cells.written)), cells.notation
-    row = max(np.flatnonzero(~cells.missing), key=lambda row: len(texts[row]))
-    text = texts[row]
+    known, unit = ~cells.missing, cells.notation
+    pairs = zip(map(str, cells.written[known]), cells.values[known], strict=True)
+    text, value = max(pairs, key=lambda pair: len(pair[0]))
     if unit == DURATION:
-        seconds = f"{round(86_400 * cells.values[row]):,}"
-        return f"durations in days: {text} is {cells.values[row]:.6g} ({seconds} seconds)"
+        return f"durations in days: {text} is {value:.6g} ({round(86_400 * value):,} seconds)"
     where = "behind" if text.rstrip(")").endswith(unit) else "in front"
-    how = f"with {unit} {where}" if unit else "in strings"
-    return f"numbers {how}: {text} is {cells.values[row]:.15g}"
+    return f"numbers {f'with {unit} {where}' if unit else 'in strings'}: {text} is {value:.15g}"
 
 
 def almost_numbers(texts: Collection[str]) -> str:
@@ -191,9 +187,8 @@ def duration_of(text: str) -> float | None:
     >>> [round(86400 * duration_of(text)) for text in ("1:02:30", "45:10", "3d 4h", "2h30", "PT1H")]
     [3750, 2710, 273600, 9000, 3600]
     """
-    found = _HOURS.fullmatch(text) or _PARTS.fullmatch(
-        text.lower() if text.startswith("P") else text
-    )
+    parts_text = text.lower() if text.startswith("P") else text
+    found = _HOURS.fullmatch(text) or _PARTS.fullmatch(parts_text)
     if found is None:
         return None
     parts = {unit: each.replace(",", ".") for unit, each in found.groupdict().items() if each}
@@ -294,9 +289,8 @@ def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], DateOrder
     if any(map(_DATE_TEXT.fullmatch, counts)):
         order, how = _order(counts)
     elif any(_date(text, "time") for text in counts):
-        order, how = "time", ""
-        if any(re.fullmatch(r"\d:\d\d", text) for text in counts):
-            how = " (minutes and seconds would be like 0:03:45)"
+        is_short = any(re.fullmatch(r"\d:\d\d", text) for text in counts)
+        order, how = "time", " (minutes and seconds would be like 0:03:45)" * is_short
     else:
         return None
     if sum(counts[text] for text in counts if _date(text, order)) <= _MOST * counts.total():
@@ -320,10 +314,8 @@ def dates_of(name: str, cells: Cells, order: DateOrder, way: str = "") -> NDArra
     known: dict[str | None, datetime | None] = {text: _date(text, order) for text in {*texts}}
     for k, text in enumerate(texts):
         if text is not None and known[text] is None:
-            raise ValueError(
-                f"column {shown(name)} must hold {_LIKE[order]}, "
-                f"got {shown(text)} in row {cells.row(k):,}{way}"
-            )
+            rule = f"column {shown(name)} must hold {_LIKE[order]}"
+            raise ValueError(f"{rule}, got {shown(text)} in row {cells.row(k):,}{way}")
     return np.array([known[text] for text in texts], dtype="M8[us]")
 
 
@@ -344,9 +336,8 @@ def _order(counts: Counter[str]) -> tuple[DateOrder, str]:
         order = "day" if by_day >= by_month else "month"
     if short and (not decided or (order == "month" and found[0]["sign"] == ".")):
         return "", ""
-    if decided:
-        return order, f", {order} first"
-    return order, f", taken as {order} first (no day above 12 decides it)"
+    how = f"{order} first" if decided else f"taken as {order} first (no day above 12 decides it)"
+    return order, f", {how}"
 
 
 def _date(text: str | None, order: DateOrder) -> datetime | None:

@@ -55,10 +55,8 @@ def column_names(argument: str, given: object, columns: Collection[str]) -> list
     for one in each_of(given, rule):  # an endless iterable fails at its first repeat
         name = column_name(argument, one)
         if name not in columns:
-            raise ValueError(
-                f"{argument} must be a column of the table, got {shown(name)}"
-                f"{did_you_mean(name, columns)}; its columns: {names_text(list(columns))}"
-            )
+            guess = f"{did_you_mean(name, columns)}; its columns: {names_text(list(columns))}"
+            raise ValueError(f"{argument} must be a column of the table, got {shown(name)}{guess}")
         if name in found:
             raise ValueError(f"{argument} must name each column once, got {shown(name)} twice")
         found[name] = None
@@ -215,14 +213,12 @@ class Preparation:
         seed : int
             Seed of the folds of ``encoding="target"``.
         bins : int
-            If above 0, this number of inputs for a column of numbers, between their quantiles: each
-            is linear within its bin, and constant on the sides where there are others (Gorishniy
-            and others 2022, "On Embeddings for Numerical Features in Tabular Deep Learning",
-            equation 1). Fewer where quantiles are equal.
+            If above 0, this number of piecewise-linear inputs for a column of numbers, between
+            their quantiles (Gorishniy and others 2022, "On Embeddings for Numerical Features in
+            Tabular Deep Learning", equation 1). Fewer where quantiles are equal.
         clip : bool
-            If True, columns with heavy tails, of numbers far beyond their quartiles, are clipped
-            smoothly, as by RealMLP (Holzmüller and others 2024, "Better by Default", section 3.2),
-            unless there are ``bins``.
+            If True, numbers far beyond their quartiles are clipped smoothly (RealMLP: Holzmüller
+            and others 2024, "Better by Default", section 3.2), unless there are ``bins``.
 
         Raises
         ------
@@ -247,10 +243,8 @@ class Preparation:
         """
         columns = _by_name(columns)
         y, seed = None if y is None else numbers_of("y", y), check_seed(seed)
-        decisions = Decisions(
-            drop, max_categories, standardize, keep, encoding, y, seed, bins, clip
-        )
-        return cls.learn_from(columns, slice(None), decisions)[0]
+        given = drop, max_categories, standardize, keep, encoding, y, seed, bins, clip
+        return cls.learn_from(columns, slice(None), Decisions(*given))[0]
 
     @classmethod
     def learn_from(
@@ -320,15 +314,15 @@ class Preparation:
             return Learned(None, said)
         own = isinstance(next(one for one in self.columns if one.name == name), TargetColumn)
         decisions = decisions._replace(encoding="target" if own else "one-hot")
-        why = said.partition("is used: ")[2] or "it doesn't number the training rows"
+        why = said.partition("is used: ")[2].partition("; ")[0]
+        why = why or "it doesn't number the training rows"
         return learn_column(name, cells, decisions, why)
 
     def reaching(self, numbers: FloatArray) -> Preparation:
         """Return it with the ranges of these rows, as of :meth:`numbers`."""
-        found, ends = list(self.columns), (np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0))
-        for k, (one, low, high) in enumerate(
-            zip(self.columns, *map(np.ndarray.tolist, ends), strict=True)
-        ):
+        found = list(self.columns)
+        for k, (one, own) in enumerate(zip(self.columns, numbers.T, strict=True)):
+            low, high = float(np.nanmin(own)), float(np.nanmax(own))
             if isinstance(one, NumberColumn):
                 found[k] = replace(one, low=low, high=high)
             elif isinstance(one, DateColumn):
@@ -363,12 +357,10 @@ class Preparation:
             at += width
         finite = np.isfinite(inputs)
         if not finite.all():
-            row, place = np.unravel_index(int(finite.argmin()), finite.shape)
-            owners = [column.name for column in self.columns for _ in column.names]
-            raise ValueError(
-                f"column {shown(owners[place])} must have numbers like the training table's,"
-                f" got one far too large in row {cells[self.columns[0].name].row(int(row)):,}"
-            )
+            row, place = map(int, np.unravel_index(int(finite.argmin()), finite.shape))
+            owner = [column.name for column in self.columns for _ in column.names][place]
+            rule = f"column {shown(owner)} must have numbers like the training table's"
+            raise ValueError(f"{rule}, got one far too large in row {cells[owner].row(row):,}")
         return inputs
 
     def numbers(self, columns: Mapping[str, ArrayLike | Cells]) -> FloatArray:
@@ -426,11 +418,9 @@ class Preparation:
         columns = _by_name(columns)
         absent = [column.name for column in self.columns if column.name not in columns]
         if absent:
-            raise ValueError(
-                f"the table must have the {'column' if len(absent) == 1 else 'columns'} "
-                f"{first_names(absent)}, as the training table; "
-                f"its columns: {first_names(list(columns))}"
-            )
+            some = f"the {'column' if len(absent) == 1 else 'columns'} {first_names(absent)}"
+            rule = f"the table must have {some}, as the training table"
+            raise ValueError(f"{rule}; its columns: {first_names(list(columns))}")
         return {column.name: columns[column.name] for column in self.columns}
 
     def to_json(self) -> str:
@@ -457,9 +447,8 @@ class Preparation:
             widths = [high - low for one in numbers for low, high in pairwise(one.bins)]
             if not all(0 < width < inf for width in widths):
                 raise ValueError("bins that don't increase")
-            if any(
-                one.clip < 0 or len(one.bins) == 1 or (one.clip and one.bins) for one in numbers
-            ):
+            odd = (one.clip < 0 or len(one.bins) == 1 or (one.clip and one.bins) for one in numbers)
+            if any(odd):
                 raise ValueError("a bound that is below 0, or no number of bins")
             means = [one for one in columns if isinstance(one, TargetColumn)]
             if any(len(one.values) != len(one.categories) for one in means):

@@ -131,10 +131,9 @@ class ClassTarget:
         labels = list(map(str, _labels(self.name, values).texts))
         for row, label in enumerate(labels, start=1):
             if label not in known:
-                raise ValueError(
-                    f"target {shown(self.name)} must be one of {texts_shown(self.classes)}, "
-                    f"got {shown(label)} in row {row:,}{did_you_mean(label, self.classes)}"
-                )
+                rule = f"target {shown(self.name)} must be one of {texts_shown(self.classes)}"
+                guess = did_you_mean(label, self.classes)
+                raise ValueError(f"{rule}, got {shown(label)} in row {row:,}{guess}")
         return one_hot(np.array([known[label] for label in labels]), len(self.classes))
 
     def decode(self, outputs: FloatArray) -> NDArray[Any]:
@@ -230,15 +229,14 @@ def target_from_json(text: str) -> Target:
 
 def notes_of(target: Target, values: Cells, classification: bool | None = None) -> list[str]:
     """What a target is; how its numbers were written; whether they may have been classes."""
-    notes = [target.note]
+    notes, numbers = [target.note], values.values
     if not isinstance(target, NumberTarget):
         return notes
     if values.written is not None:
         notes.append(f"{target.name}: {notation_text(values)}")
-    count = len(np.unique(values.values))
-    few = count <= min(FEW, len(values.values) // 2) and not (values.values % 1).any()
+    count, option = len(np.unique(numbers)), "classes? (classification=True, --classification)"
+    few = count <= min(FEW, len(numbers) // 2) and not (numbers % 1).any()
     if few and classification is None:
-        option = "classes? (classification=True, --classification)"
         notes.append(f"{target.name}: only {count} different whole numbers: {option}")
     return notes
 
@@ -271,11 +269,9 @@ def check_classes(
 
 def _kind_of_labels(name: str, cells: Cells) -> Labels:
     if cells.kind == "dates" or dates_in(name, cells):
-        rule = f"target {shown(name)} must be numbers or classes"
-        raise TypeError(
-            f"{rule}, got dates, such as {text_of(cells.values[0])}: make them numbers, such as "
-            "elapsed days, the month or hours"
-        )
+        rule, got = "must be numbers or classes", f"dates, such as {text_of(cells.values[0])}"
+        remedy = "make them numbers, such as elapsed days, the month or hours"
+        raise TypeError(f"target {shown(name)} {rule}, got {got}: {remedy}")
     return cells.kind
 
 
@@ -291,10 +287,8 @@ def _whole(name: str, values: ArrayLike | Cells) -> Cells:
     if not len(cells.values):
         raise ValueError(f"target {shown(name)} must have a row, got none")
     if cells.missing.any():
-        row = int(cells.missing.argmax()) + 1
-        raise ValueError(
-            f"target {shown(name)} must have no missing values, got one in row {row:,}"
-        )
+        rule, row = f"target {shown(name)} must have no missing values", cells.missing.argmax() + 1
+        raise ValueError(f"{rule}, got one in row {row:,}")
     return cells
 
 
@@ -331,10 +325,9 @@ def leaks(
         pair, count = (own[known], wanted[known]), int(known.sum())
         is_text = isinstance(column, StringColumn)
         by_gaps = of_classes and _separates(known, wanted, is_text=True)
-        if of_classes:
-            by_values = _separates(*pair, is_text=is_text)
-        else:
-            pairs = (pair, tuple(map(_ranks, pair))) if count >= FEWEST_ROWS and not is_text else ()
+        by_values = of_classes and _separates(*pair, is_text=is_text)
+        if not of_classes and not is_text and count >= FEWEST_ROWS:
+            pairs = pair, map(_ranks, pair)
             by_values = any(correlation(*each) ** 2 > MOST for each in pairs)
         if by_gaps or (by_values and count >= SHARE * rows):
             is_whole = by_gaps or count == rows
