@@ -48,7 +48,6 @@ IN_PERFORMANCE = (
     ("speed", SWEEP, TORCH),
     ("speed", SWEEP, BEST),
     ("speed", LARGE, BEST),
-    ("parts", "predict 16-16-1, 4,096 rows, 1,024 runs", BEST),
     ("parts", GROUPS, LOOP),
     ("search", SEARCH, GRID),
 )
@@ -76,7 +75,8 @@ NOT_SHOWN = ("201 x 201", "Auto,", "concrete,", "AdaGrad", "AdaDelta", "RMSProp"
              "surface 3-4-1", "Nesterov", "AdamW", "halving", "best accuracy", "diabetes,",
              "lbfgs", "Momentum", "3-32-1, 1,024 runs PyTorch", "512 runs PyTorch",
              "to 0.0001, a start of 100 opti", "to 0.0001, a start of 100 torch",
-             "to 0.0001, a start of 100 SciPy least")  # fmt: skip
+             "to 0.0001, a start of 100 SciPy least", "to 1e-06, a start of 100 opti",
+             "to 1e-06, a start of 100 SciPy least", "balls on sines")  # fmt: skip
 """What rows contain that are much like others: they are only in TABLES.md."""
 NOTED = ("fastgd", "jax")
 """Packages whose versions stand below the short tables."""
@@ -113,7 +113,7 @@ def rows_of_peers(found: Kept, table: str) -> list[Row]:
 def markdown(found: Kept, rows: Sequence[Row], *, is_whole: bool) -> str:
     """Return these rows as a table, with the ratios of other processors that have them.
 
-    A whole table has targets; a selection of rows says what they were measured on.
+    A whole table has targets; the README's rows say what they were measured on.
 
     Raises
     ------
@@ -141,7 +141,8 @@ def markdown(found: Kept, rows: Sequence[Row], *, is_whole: bool) -> str:
     if is_whole and len(numbers := {line.threads for line in lines}) == 1:
         head, *cells = ([*row[:1], *row[2:]] for row in (head, *cells))
         notes.append(f"All rows: threads = {numbers.pop()}.")
-    notes += [] if is_whole else [stamps(found, {row[0] for row in rows}, (main, *others))]
+    if rows == IN_README:
+        notes.append(stamps(found, {row[0] for row in rows}, (main, *others)))
     return "\n\n".join([report.markdown_table(head, cells), *notes])
 
 

@@ -92,7 +92,7 @@ def ways(panel: Panel, judge: pd.DataFrame) -> dict[str, dict[str, object]]:
     """Return the ways to ask for a fit, and their arguments."""
     horizon = int(judge.groupby(panel.by).size().max())
     last = {"test_last": panel.order, "horizon": horizon}
-    return {"random": {}, "last": last, "lags": last | {"lags": max(panel.season, 3)}}
+    return {"random": {}, "last": last, "lags": last | {"lags": max(panel.season, 2)}}
 
 
 def measured(
@@ -131,7 +131,7 @@ def main(names: Sequence[str], *, write: bool, threads: int | None = None) -> No
         for way, kept in ratios.items():
             kept.append(found[way][1] / found[way][0])
         figures = [figure for each in found.values() for figure in each]
-        rows.append((name, *(f"{figure:,.3g}" for figure in figures)))
+        rows.append((name, *map(report.digits, figures)))
         print("  ".join(f"{cell:>12}" for cell in rows[-1]), file=sys.stderr, flush=True)
     stamped = report.stamp(quick=False, packages=PACKAGES)
     random, last, lags = (f"{median(kept):.2f}" for kept in ratios.values())

@@ -109,7 +109,7 @@ def main(names: Sequence[str], *, write: bool, threads: int | None = None) -> No
     )
     print(f"{table}\n\n{text}\n\n{stamped}")
     if write:
-        report.write_between_markers(documents.BENCHMARKS, f"{text}\n\n{stamped}.", "intervals")
+        report.write_between_markers(documents.BENCHMARKS, text, "intervals")
         report.write_between_markers(documents.TABLES, f"{table}\n\n{stamped}.", "intervals")
 
 

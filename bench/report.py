@@ -36,7 +36,7 @@ BOUND = "its bound, one thread (ours / bound)"
 """Against what the lines are whose ratio all lines of the same work show."""
 OF_BOUND = "of the bound"
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", OF_BOUND, "target", "met")
-LEFT = ("work", "against", "target", "engine", "module", "table", "score", "model")
+LEFT = ("work", "against", "target", "engine", "module", "table", "score", "model", "panel")
 
 EXPLANATION = (
     "Float64; ns per iteration of one run (or per point of a loss surface, or per row and run of a "

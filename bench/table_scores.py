@@ -236,9 +236,7 @@ def main(
     table = report.markdown_table(HEAD, [cells_of(*one) for one in found.items()])
     print(f"{table}\n\n{summary(found)}\n\n{stamped}")
     if write:
-        report.write_between_markers(
-            documents.BENCHMARKS, f"{summary(found)}\n\n{stamped}.", "tables"
-        )
+        report.write_between_markers(documents.BENCHMARKS, summary(found), "tables")
         report.write_between_markers(documents.TABLES, f"{table}\n\n{stamped}.", "tables")
 
 
