@@ -18,8 +18,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.prediction import outputs
 from fastgd.export.c_header import c_header
 from fastgd.export.c_networks import differences, sample_of
-from fastgd.export.exportable import ExportError
-from fastgd.export.exported import Bounds, Exported
+from fastgd.export.exported import Bounds, Exported, ExportError
 from fastgd.formulas.named import ACTIVATIONS, OUTPUTS
 from fastgd.functions import cos, exp, sin, sqrt, tanh
 from fastgd.models.model import Model

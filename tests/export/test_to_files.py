@@ -11,8 +11,7 @@ import pytest
 import fastgd
 from fastgd import Model
 from fastgd.export import c_header, onnx, web
-from fastgd.export.exportable import ExportError
-from fastgd.export.exported import Exported
+from fastgd.export.exported import Exported, ExportError
 from fastgd.kernel.language.cross_compilation import TargetError
 from fastgd.models.intervals import Intervals
 from fastgd.tables.preparation import Preparation

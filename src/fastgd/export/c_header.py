@@ -17,8 +17,7 @@ import numpy as np
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks, differences, sample_of
-from fastgd.export.exportable import ExportError
-from fastgd.export.exported import Exported, inverse_deviation
+from fastgd.export.exported import Exported, ExportError, inverse_deviation
 from fastgd.tables.column_values import DURATION
 from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from fastgd.export.exported import Bounds, Exported
 
 
-class ExportError(ValueError):
-    """A network can't be expressed in another language."""
-
-
 OnnxType = Literal["float64", "float32"]
 ONNX_DTYPES: tuple[OnnxType, ...] = get_args(OnnxType)
 
@@ -219,6 +215,7 @@ class Exportable:
 @contextmanager
 def _file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, so that the work begins only if it can be written; name what can't be."""
+    from fastgd.export.exported import ExportError
     from fastgd.kernel.language.cross_compilation import TargetError
 
     with whole_file(path) as file:
@@ -236,6 +233,8 @@ def c_name(path: Path) -> str:
     """
     name = re.sub("[^A-Za-z0-9]", "_", path.stem)
     if name[:1].isdigit() or not re.search("[A-Za-z]", name):
+        from fastgd.export.exported import ExportError
+
         rule = "which must have a letter from A to Z and no digit at its beginning"
         got = f"got {shown(path.stem)}: give another, such as name='model'"
         raise ExportError(f"a header's names begin with that of its file, {rule}, {got}")

@@ -178,6 +178,10 @@ def of_one_size(members: Sequence[NetworkParts]) -> tuple[NetworkParts, ...]:
     return tuple(members[0]._replace(weights=own, biases=biases) for own, biases in parts)
 
 
+class ExportError(ValueError):
+    """A network can't be expressed in another language."""
+
+
 # ---------------------------------------------------------------- layers
 
 STEPS = (

@@ -16,8 +16,14 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import layers_of
-from fastgd.export.exportable import ExportError
-from fastgd.export.exported import Bounds, EncodingStep, Exported, Term, calendar_fields
+from fastgd.export.exported import (
+    Bounds,
+    EncodingStep,
+    Exported,
+    ExportError,
+    Term,
+    calendar_fields,
+)
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree, walked
 from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
