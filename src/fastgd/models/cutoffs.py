@@ -114,10 +114,9 @@ class Cutoffs(NamedTuple):
 
         The last cutoff leaves ``horizon`` steps, and each other one comes as many steps earlier, or
         fewer where the first one would leave less than a third of the group. The first steps of a
-        group, which don't have all ``lags``, are in no split.
-        fewer where the first one would leave less than a third of the group. Validation rows that
-        are drawn made errors of forecasts 17 % smaller than the last ones before a cutoff did (the
-        geometric mean over eight panels).
+        group, which don't have all ``lags``, are in no split. Validation rows that are drawn made
+        errors of forecasts 17 % smaller than the last ones before a cutoff did (the geometric mean
+        over eight panels).
         """
         sorted_rows = np.lexsort((time, codes))
         code, at = codes[sorted_rows], time[sorted_rows]
