@@ -428,7 +428,7 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> found.names, found.measure, bool(found.mean[0] > 50 * found.mean[1])
         (('x', 'noise'), 'rise of mean |error|', True)
         """
-        columns = self.columns(table)
+        columns = columns_from(table, self.preparation.texts)
         if len(self.targets) > 1:
             names = first_names([one.name for one in self.targets])
             raise ValueError(f"importances needs a model with one target, got {names}")
