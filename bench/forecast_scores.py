@@ -134,10 +134,12 @@ def main(names: Sequence[str], *, write: bool, threads: int | None = None) -> No
         rows.append((name, *map(report.digits, figures)))
         print("  ".join(f"{cell:>12}" for cell in rows[-1]), file=sys.stderr, flush=True)
     stamped = report.stamp(quick=False, packages=PACKAGES)
-    random, last, lags = (f"{median(kept):.2f}" for kept in ratios.values())
+    random, last, lags = (
+        f"{median(kept):.2f} times ({min(kept):.2f} to {max(kept):.2f})" for kept in ratios.values()
+    )
     text = (
-        f"The unseen error is {random} times what random rows claim, {last} times what the last "
-        f"rows claim, and with lags {lags} times: medians over the panels."
+        f"The unseen error is {random} what random rows claim, {last} what the last rows claim, "
+        f"and with lags {lags}: medians over the panels, and their range."
     )
     table = f"{report.markdown_table(HEAD, rows)}\n\n{text}\n\n{stamped}"
     print(table)

@@ -95,15 +95,17 @@ def main(names: Sequence[str], *, write: bool, threads: int | None = None) -> No
             for seed in range(SPLITS)
         ]
         found.append(tuple(Judged(*np.mean(each, axis=0)) for each in (own, peer)))
-        cells = [(f"{x.coverage:.1%}", f"{x.width:,.4g}", f"{x.score:,.4g}") for x in found[-1]]
+        cells = [
+            (f"{100 * x.coverage:.1f} %", f"{x.width:,.4g}", f"{x.score:,.4g}") for x in found[-1]
+        ]
         rows.append((name, *cells[0], *cells[1]))
         print("  ".join(f"{cell:>16}" for cell in rows[-1]), file=sys.stderr, flush=True)
     stamped = report.stamp(quick=False, packages=PACKAGES)
-    inside = [own.coverage for own, _ in found]
+    inside = [100 * own.coverage for own, _ in found]
     table = report.markdown_table(HEAD, rows)
     text = (
-        f"90 % intervals hold {median(inside):.1%} of the unseen values in the median of "
-        f"{len(found)} tables, at least {min(inside):.1%}. Their interval score is at most that "
+        f"90 % intervals hold {median(inside):.1f} % of unseen values in the median of "
+        f"{len(found)} tables, at least {min(inside):.1f} %. Their interval score is at most that "
         f"of quantile boosting on {sum(own.score <= peer.score for own, peer in found)}; it is "
         f"{median(own.score / peer.score for own, peer in found):.2f} of it in the median."
     )

@@ -189,7 +189,7 @@ def summary(found: dict[str, Line]) -> str:
     ]
     claims = median(line["fastgd"].claimed / line["fastgd"].error for line in lines)
     worst = sorted(found, key=lambda name: -_behind(found[name]))[:4]
-    behind = ", ".join(f"{name} ({_behind(found[name]):.0%})" for name in worst)
+    behind = ", ".join(f"{name} ({100 * _behind(found[name]):.0f} %)" for name in worst)
     return (
         f"{report.markdown_table(SUMMARY, rows)}\n\nOf {len(lines)} tables. The error that `fit` "
         f"claims is {claims:.2f} of the unseen one in the median. Furthest behind the best: "
