@@ -444,8 +444,8 @@ def test_columns_of_parquet_are_kept_as_texts(run):
         ("m.npz houses.csv --interval 1", "--interval must be a number above 0 and below 1, got 1"),
         ("m.npz houses.csv --interval x", "--interval must be a number, got 'x'"),
         (
-            "m.npz houses.csv --keep sise",
-            "--keep must be a column of .* got 'sise': did you mean size",
+            "m.npz houses.csv --keep sizes",
+            "--keep must be a column of .* got 'sizes': did you mean size",
         ),
         ("m.npz houses.csv --keep id,id", "--keep must name each column once, got 'id' twice$"),
         (

@@ -165,12 +165,12 @@ def test_the_grid_is_quantiles_or_all_values_or_frequent_strings(priced):
             "target 'price' must have a value in a row, got none",
         ),
         (
-            lambda m: m.partial(TABLE, "sise"),
-            "column must be one that the model uses, got 'sise': did you mean size.$",
+            lambda m: m.partial(TABLE, "sizes"),
+            "column must be one that the model uses, got 'sizes': did you mean size.$",
         ),
         (
             lambda m: m.partial(TABLE.assign(x=1), "x"),
-            "column must be one that the model uses, got 'x'; its columns: size, city, rooms, bui",
+            "column must be one that the model uses, got 'x'; its columns: size, city, rooms, ",
         ),
         (lambda m: m.partial(TABLE, "size", values=[]), "values must have a value, got none"),
         (

@@ -149,7 +149,7 @@ def test_the_change_is_learned_and_the_last_value_is_a_rival(tmp_path):
     loaded = fastgd.load(tmp_path / "model.npz")
     assert np.array_equal(loaded.predict(new), model.predict(new))
     assert loaded.lags.values.tolist() == y[-3:].tolist()
-    with pytest.warns(UserWarning):  # the first rows have no lags
+    with pytest.warns(fastgd.TrainingWarning, match="y lag"):  # of first rows
         assert model.importances(table).names[0] == "y lag 1"
     # Of a target without memory the level is learned.
     noise = table | {"y": np.random.default_rng(0).normal(size=80) + table["x"]}

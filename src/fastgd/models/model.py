@@ -476,8 +476,8 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> x = np.linspace(-3, 3, 200)
         >>> table = {"x": x, "noise": np.cos(50 * x), "y": np.sin(x)}
         >>> found = fastgd.fit(table, "y").partial(table, "x", values=[-1, 0, 1])
-        >>> found.average.round(1) + 0, found.individual.shape
-        (array([[-0.8,  0. ,  0.8]]), (1, 200, 3))
+        >>> found.average.round() + 0, found.individual.shape
+        (array([[-1.,  0.,  1.]]), (1, 200, 3))
         """
         name, own = column_name("column", column), self.preparation.columns
         known = {one.name: one for one in own}
@@ -517,6 +517,7 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         ...     print(note)
         sort: text: an input for each of flat, house
         numbers standardized: size
+        90 % intervals: 100.0 % of the test set lie inside; mean width 0.1671
         learned again from all 40 rows, in folds as before; ...
         """
         return (*self.preparation.notes, *self.training_notes)
