@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 import pytest
 
 SHARES = {
-    "training": 169,
+    "training": 190,
     "cli": 57,
     "sklearn": 42,
     "kernel": 38,
     "gpu": 29,
-    "models": 26,
+    "models": 40,
     "article": 21,
     "plots": 18,
     "studies": 17,

@@ -93,6 +93,7 @@ def test_nothing_is_learned_from_what_follows_a_cutoff():
     np.testing.assert_array_equal(errors[0].training_error, errors[1].training_error)
 
 
+@pytest.mark.slow
 def test_classes():
     own = table()
     own["kind"] = np.where(own.heat + draw_of(own) > 15, "warm", "cold")

@@ -17,6 +17,8 @@ from fastgd.optimizers import Adam, LevenbergMarquardt, Momentum, RMSProp, Rprop
 from fastgd.schedules import Cosine, Factors, Linear, Step
 from fastgd.store import npz
 
+pytestmark = pytest.mark.slow  # each of them compiles
+
 RANDOM = np.random.default_rng(46)
 
 

@@ -17,7 +17,10 @@ from fastgd.training.training_job import TrainingJob
 from random_rules import random_rule
 from thinning import at_a_time, only
 
-pytestmark = pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning"),
+]
 
 GIVEN = {"X": X, "y": Y, "alpha": 0.05, "iterations": 40, "record_every": 10}
 

@@ -17,6 +17,8 @@ from fastgd.optimizers import Adam, LevenbergMarquardt
 from networks import fresh
 from thinning import at_a_time, kernels_of, some
 
+pytestmark = pytest.mark.slow  # each of them compiles
+
 SEED = 2**32 - 3
 GIVEN = {"hidden_size": (5, 3), "bias": True, "alpha": 0.25, "seed": SEED}
 GRADIENT, INPUT, DECAY = 0.5, 0.3, 1.5

@@ -16,6 +16,8 @@ from fastgd.training.sweep_axes import labels_of
 from random_rules import random_rule, step_in_numpy
 from thinning import at_a_time, kernels_of, only
 
+pytestmark = pytest.mark.slow  # each of them compiles
+
 GIVEN = {"X": X, "y": Y, "alpha": 0.01, "iterations": 50, "record_every": 10}
 
 

@@ -16,6 +16,8 @@ from fastgd.optimizers import FIRST_ORDER, Adam, Momentum, Rprop
 from random_rules import random_rule
 from thinning import at_a_time, only
 
+pytestmark = pytest.mark.slow  # each of them compiles
+
 GIVEN = {"X": X, "y": Y, "alpha": 0.01, "iterations": 40, "record_every": 10}
 
 RANDOM = np.random.default_rng(2)
