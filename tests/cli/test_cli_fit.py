@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastgd
@@ -415,8 +416,6 @@ def test_what_is_too_wide_is_not_shown(run):
 
 @pytest.mark.usefixtures("model")
 def test_columns_of_parquet_are_kept_as_texts(run):
-    pd = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
     days = pd.to_datetime(["2026-01-02", None])
     houses = {"size": [50.5, 60], "city": ["Rome", "Oslo"], "garden": [True, False], "day": days}
     pd.DataFrame(houses).to_parquet("new.parquet")

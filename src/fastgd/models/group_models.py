@@ -463,28 +463,8 @@ class GroupModels(SavedResult, ShownInNotebooks):
         mean size of its errors, shrunk towards that of all groups. So a share of about ``coverage``
         of the rows of all groups lies inside, and hardly less of a group with many of these rows.
 
-        Parameters
-        ----------
-        df : DataFrame, mapping of str to (rows,) arrays, or path
-            As in :meth:`predict`.
-        coverage : float
-            Above 0 and below 1.
-
-        Returns
-        -------
-        (rows, 2) DataFrame or array
-            As of :meth:`fastgd.Model.predict_interval`. NaN for unknown groups, no row of which was
-            judged.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As :meth:`predict`, or if the target has classes, or no rows were held out.
-
-        Warns
-        -----
-        UserWarning
-            If there were too few of these rows to show this coverage, or as :meth:`predict`.
+        Parameters, what is returned and raised, and warnings are as there. Unknown groups, no row
+        of which was judged, get NaN; without rows held out there are no intervals.
         """
         errors = errors_for("predict_interval", coverage, self.intervals, (self.target,))
         df = opened(df, table=True)

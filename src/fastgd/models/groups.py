@@ -244,7 +244,7 @@ def fit_groups(
         long. The column stays an input.
     horizon : int, optional
         With ``test_last``: how many steps (different values of that column in a group) a forecast
-        reaches. By default so many that the cutoffs cover about ``test_fraction`` of a group.
+        reaches. By default the cutoffs together cover about ``test_fraction`` of a group.
     cutoffs : int, optional
         With ``test_last``: their number, by default 3. They are ``horizon`` steps apart, or fewer
         if less than a third of a group would be left before the first one.
