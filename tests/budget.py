@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 import pytest
 
 SHARES = {
-    "training": 190,
+    "training": 169,
     "cli": 57,
     "sklearn": 42,
     "kernel": 38,
     "gpu": 29,
-    "models": 40,
+    "models": 26,
     "article": 21,
     "plots": 18,
     "studies": 17,

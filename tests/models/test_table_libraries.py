@@ -123,16 +123,16 @@ def is_like(answer, table):
 
 @pytest.fixture(scope="module")
 def priced():
-    return fastgd.fit(without("sort"), "price", hidden_size=4, folds=2)
+    return fastgd.fit(without("sort"), "price", hidden_size=(), folds=2)
 
 
 @pytest.fixture(scope="module")
 def sorted_out():
-    return fastgd.fit(without("price"), "sort", hidden_size=4, folds=2)
+    return fastgd.fit(without("price"), "sort", hidden_size=(), folds=2)
 
 
 def test_fit_reads_the_same_bits(make, priced):
-    model = fastgd.fit(make(without("sort")), "price", hidden_size=4, folds=2)
+    model = fastgd.fit(make(without("sort")), "price", hidden_size=(), folds=2)
     assert model.preparation == priced.preparation
     assert model.scores == priced.scores
     assert np.array_equal(model.predict(HOUSES), priced.predict(HOUSES))

@@ -257,6 +257,7 @@ def test_dropout_and_batch_normalization():
 
 
 @quiet
+@pytest.mark.slow
 def test_lbfgs():
     settings = {"solver": "lbfgs", "random_state": 0, "hidden_layer_sizes": (8,)}
     model = FastGDRegressor(**settings, max_iter=100).fit(X, Y)
@@ -281,6 +282,7 @@ def test_lm_finds_the_minimum_of_a_ridge():
 
 
 @quiet
+@pytest.mark.slow
 def test_lm():
     settings = {"solver": "lm", "random_state": 0, "hidden_layer_sizes": (4,), "activation": "tanh"}
     model = FastGDRegressor(**settings, max_iter=3).fit(X, Y)

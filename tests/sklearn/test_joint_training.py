@@ -112,6 +112,7 @@ def test_no_run_is_trained_that_nobody_asks_for():
     assert sorted(shapes([problem(fold, alpha=alpha) for fold, alpha in asked])) == [(1, 1), (2, 2)]
 
 
+@pytest.mark.slow
 def test_runs_are_those_of_each_problem_alone():
     weight = np.arange(1.0, 61.0)
     problems = [

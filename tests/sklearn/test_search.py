@@ -467,6 +467,7 @@ def test_searches_that_have_no_end(given, message):
         SweepSearchCV(REGRESSOR, cv=2, refit=False, **given).fit(X, NUMBERS)
 
 
+@pytest.mark.slow
 def test_the_last_epoch_is_known_where_an_earlier_network_is_given_back():
     settings = {"early_stopping": True, "n_iter_no_change": 100, "max_iter": 8}
     network = clone(REGRESSOR).set_params(**settings)

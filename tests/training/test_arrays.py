@@ -13,6 +13,8 @@ from fastgd.training import training_job
 from fastgd.training.run import Snapshot
 from thinning import only
 
+pytestmark = pytest.mark.slow  # each of them compiles
+
 RANDOM = np.random.default_rng(46)
 X, Y = RANDOM.normal(size=(9, 3)), RANDOM.random((9, 2))
 NEW = RANDOM.normal(size=(300, 3))  # more than one group of samples

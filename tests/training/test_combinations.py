@@ -70,6 +70,7 @@ def alone(name, sweep, index):
 
 
 @pytest.mark.parametrize("name", only(CASES, "with parts"))
+@pytest.mark.slow
 def test_a_run_of_a_case_is_that_of_train(name, tmp_path):
     """Kept in memory, read from a file, or trained again."""
     sweep = sweep_of(name, keep_state=True)

@@ -87,6 +87,7 @@ MANY = [
 ]
 
 
+@pytest.mark.slow
 def test_masks_are_an_axis_of_a_sweep(tmp_path):
     """Each run has the bits of the run alone: beside other axes, in files, in folders, resumed."""
     given = GIVEN | {"optimizer": AdamW(weight_decay=0.1), "record_every": 9}
@@ -160,6 +161,7 @@ def test_masks_in_tables_are_known_by_their_places():
     assert layers.to_xarray()["freeze"].values.tolist() == ["none", "0", "0, 2"]
 
 
+@pytest.mark.slow
 def test_masks_of_second_order_are_an_axis_too():
     given = {"hidden_size": 3, "iterations": 20, "optimizer": LevenbergMarquardt()}
     masks = [None, (1,), [np.eye(3) > 0, None]]

@@ -86,6 +86,7 @@ def test_the_kernel_agrees_with_its_twin(options):
             np.testing.assert_allclose(getattr(run, name), getattr(twin, name), rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_an_update_follows_the_derivative_of_the_loss():
     step, h = 1e-3, 1e-5
     given = SHARED | {"bias": False, "alpha": step, "iterations": 1, "gradient_weight": 0.5}
@@ -170,6 +171,7 @@ def test_runs_of_a_sweep_are_those_trained_alone():
     ids=["groups", "folds", "sample_weight"],
 )
 @pytest.mark.filterwarnings("ignore:y.* has values outside")
+@pytest.mark.slow
 def test_a_part_of_the_samples_has_its_part_of_the_derivatives(parts):
     shared = SHARED | (ADAM | {"seed": range(8)} if "folds" in parts else {"seed": range(5)})
     sweep = fastgd.sweep(X, Y, gradients=DY, keep_weights=False, **parts, **shared)

@@ -163,6 +163,7 @@ def test_means_without_a_penalty():
 
 
 @pytest.mark.parametrize("regularization", only(["given", "bayesian"], "bayesian"))
+@pytest.mark.slow
 def test_frozen_parameters_stay(regularization):
     mask = np.arange(12).reshape(3, 4) % 3 == 0
     given = {**FITTED, "hidden_size": 4, "record_weights": True}
@@ -191,6 +192,7 @@ def test_held_out_samples_and_the_best_network():
 
 
 @pytest.mark.parametrize("outputs", only([1, 2], 2))
+@pytest.mark.slow
 def test_bayesian_regularization(outputs):
     for given in ({}, {"sample_weight": WEIGHTS[:65]}, {"hidden_size": (4, 3)}):
         run = check(**FITTED, **given, outputs=outputs, regularization="bayesian")
@@ -281,6 +283,7 @@ def test_the_jacobian_by_finite_differences():
         np.testing.assert_allclose(J[:, :, p], slope, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_bayesian_regularization_in_a_straight_line():
     """As in Foresee and Hagan's section 3, for one hidden layer, but alpha at most doubles."""
     x, y = X[:50, :1], Y[:50, 0]
@@ -322,6 +325,7 @@ def test_bayesian_regularization_in_a_straight_line():
 
 
 @pytest.mark.parametrize("size", [1, 10, 30])
+@pytest.mark.slow
 def test_bayesian_regularization_maximizes_the_evidence_of_what_learns(size):
     """With a frozen hidden layer the model is linear, and its evidence exact (MacKay, 1992)."""
     x, y, P = X[:65], Y[:65, 0], 4
@@ -442,6 +446,7 @@ def test_why_a_run_ends():
     assert (run.status, run.iterations) == ("converged", 1)
 
 
+@pytest.mark.slow
 def test_a_tolerance_or_a_patience_may_end_it_before():
     whole = fastgd.train(**CURVE | SHORT)
     limit = whole.errors[3:5].mean()
@@ -461,6 +466,7 @@ def test_a_matrix_that_is_not_positive_definite_needs_more_damping():
 
 
 @pytest.mark.parametrize("monitor", only(["error", "loss"], "error"))
+@pytest.mark.slow
 def test_the_last_network_may_be_the_best_one_though_it_was_not_due(monitor):
     given = CURVE | {
         "optimizer": LevenbergMarquardt(min_gradient=1e-3),
@@ -575,6 +581,7 @@ def test_an_iteration_at_a_minimum_tries_100_steps():
         assert run.state.corrections[0, 0] <= 1e-3 * method.increase ** (101 * run.iterations)
 
 
+@pytest.mark.slow
 def test_an_iteration_without_a_learning_rate_moves_nothing_and_ends_nothing():
     X = np.random.default_rng(3).normal(size=(20, 2))
     y = np.sin(X[:, :1])

@@ -17,6 +17,8 @@ from fastgd.kernel.block import Kind, reads
 from fastgd.optimizers import LevenbergMarquardt
 from thinning import at_a_time, kernels_of
 
+pytestmark = pytest.mark.slow  # each of them compiles
+
 MEASURED = OPTIONS["measured"].options
 GIVEN = {"hidden_size": (5, 3), "alpha": 0.3, "iterations": 40, "record_every": 5, **MEASURED}
 NAMES = list(fastgd.train([[0.0]], [0.5], iterations=1, **MEASURED).measured)

@@ -320,6 +320,7 @@ def test_several_outputs_to_a_target_have_errors_of_the_first(results):
         sweep.predict(X)
 
 
+@pytest.mark.slow
 def test_planes_and_minima_know_the_functions(results):
     run = results["run"]
     at = run.weights[0][0, 0], run.weights[0][1, 0]

@@ -153,6 +153,7 @@ SHARED += [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds"
     ]
     + some([(*each, False) for each in SHARED], [False] * len(SHARED)),
 )
+@pytest.mark.slow
 def test_all_ways_to_share_samples(name, parts, alphas, shares):
     """With 9 alphas and another axis there are blocks of one part; else of runs with their own
     samples, or of a table's.
@@ -197,6 +198,7 @@ def test_packing_on_two_threads_changes_nothing(parts, seeds, tolerance, monkeyp
 
 
 @pytest.mark.parametrize("parts", only(["folds", "groups", "groups, folds"], "folds"))
+@pytest.mark.slow
 def test_numbers_that_overflow_spoil_no_run_next_to_them(parts):
     """Of rows that others learn from, or padding: infinity times a weight of 0 is NaN."""
     large = np.where(np.arange(36) == FOLDS[0][1][0], 1e200, 1.0)

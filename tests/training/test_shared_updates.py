@@ -136,6 +136,7 @@ def same(a, b):
     "case",
     only(CASES, "no hidden layer, changes past a byte", "in batches"),
 )
+@pytest.mark.slow
 def test_bits_are_those_of_one_thread(case, sharing):
     settings = {"alpha": 0.3, "iterations": 60, "record_every": 7} | CASES[case]
     targets = Y / Y.sum(axis=1, keepdims=True)  # as softmax wants them
@@ -375,6 +376,7 @@ print("same")
 @pytest.mark.parametrize(
     ("layer", "more"), some([("omp", ["alone"]), ("workqueue", [])], [False, True])
 )
+@pytest.mark.slow
 def test_after_a_fork(layer, more):
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", LARGE, *more],

@@ -12,6 +12,8 @@ from fastgd.engine.sharpness import put_sharpness
 from fastgd.training.training_job import checked_job
 from thinning import kernels_of
 
+pytestmark = pytest.mark.slow  # each of them compiles
+
 SHARP = OPTIONS["sharpness"].options
 GIVEN = {"hidden_size": (5, 3), "alpha": 0.02, "iterations": 41, "record_every": 10, **SHARP}
 

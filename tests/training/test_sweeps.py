@@ -67,6 +67,7 @@ def test_a_row_is_the_run_alone_where_that_one_has_other_tiles(name):
     "given",
     [{}, pytest.param({"bias": True, "batch_size": 5, "dropout": 0.2}, marks=pytest.mark.slow)],
 )
+@pytest.mark.slow
 def test_inputs_in_strips_change_no_bit(monkeypatch, given):
     rng = np.random.default_rng(0)
     wide, y = rng.random((18, 300)), rng.random((18, 3))
@@ -249,6 +250,7 @@ def test_another_method_does_compile():
 
 
 @pytest.mark.usefixtures("users_kernels")
+@pytest.mark.slow
 def test_sizes_do_not_compile_on_and_on():
     """The first ones of a tiny network do, each for itself, then all share one code."""
     before = len(descend.overloads)
