@@ -19,7 +19,7 @@ SHARES = {
     "sklearn": 42,
     "kernel": 38,
     "gpu": 29,
-    "models": 26,
+    "models": 40,
     "article": 21,
     "plots": 18,
     "studies": 17,

@@ -166,6 +166,7 @@ def test_any_network_that_fits(tmp_path, flags):
 @pytest.mark.parametrize(
     "shapes", some([(SHAPES[7:8],), ([{}, SHAPES[5]],)], [True, False]), ids=len
 )
+@pytest.mark.slow
 def test_dropout_and_an_optimizer_with_state_of_its_own(tmp_path, shapes):
     cases = [
         settings(optimizer="Adam", dropout=rate, alpha=0.01, **shape)

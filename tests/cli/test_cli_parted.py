@@ -229,6 +229,7 @@ def test_a_refused_output_unit_is_named_though_the_table_needs_it(run):
     assert_refused(run(*words), "--output must be left out with --resume, or as it was in the run")
 
 
+@pytest.mark.slow
 def test_sweep_over_folds(run):
     words = ["sweep", "t.csv", *TYPED, "--folds", 4, "--l2", "0,1", "--seeds", 2]
     facts = facts_of(run(*words, "--json"))

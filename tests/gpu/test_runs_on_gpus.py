@@ -154,6 +154,7 @@ def test_no_room_is_known_before_anything_is_allocated(gpu):
     assert not gpu.named("cuMemAlloc")
 
 
+@pytest.mark.slow
 def test_room_for_one_image_is_enough(gpu):
     """The losses of the best networks are computed when the runs have left."""
     options = {"restore_best": True, "patience": 4, "iterations": 16}

@@ -560,6 +560,7 @@ def test_a_score_may_choose_the_setting(priced):
 
 
 @TEST_SETS
+@pytest.mark.slow
 def test_quantiles_are_learned_scored_and_saved(tmp_path, test_fraction):
     events, given = [], {"loss": "quantile", "parameters": {"tau": 0.8}}
     found = _fitted(**given, test_fraction=test_fraction, progress=events.append)
@@ -580,6 +581,7 @@ def test_quantiles_are_learned_scored_and_saved(tmp_path, test_fraction):
 
 
 @TEST_SETS
+@pytest.mark.slow
 def test_counts_are_predicted_in_their_unit(test_fraction):
     x = RANDOM.normal(size=300)
     table = pd.DataFrame({"x": x, "n": RANDOM.poisson(20 * np.exp(0.5 * x))})

@@ -16,6 +16,7 @@ from fastgd.optimizers import Adam
 from shops import SHORT, fitted, held_rows, shops
 
 
+@pytest.mark.slow
 def test_rows_without_target_or_label_are_left_out_and_counted():
     table = shops()
     holes = table.copy()
@@ -128,6 +129,7 @@ def test_columns_may_have_numbers_for_names():
     np.testing.assert_array_equal(models.predict(numbered), expected)
 
 
+@pytest.mark.slow
 def test_labels_in_several_columns():
     table = shops((20, 20, 20))
     table["floor"] = np.arange(len(table)) % 2

@@ -29,6 +29,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize(("solver", "batches"), crossed(["adam", "sgd"], list(BATCHES)))
+@pytest.mark.slow
 def test_epochs_one_by_one_are_those_of_a_fit(solver, batches):
     settings = FEW | (SGD if solver == "sgd" else {}) | BATCHES[batches]
     once = FastGDRegressor(**settings, max_iter=3).fit(X, Y, WEIGHTS)

@@ -382,6 +382,7 @@ def answers(model, name, X):
     ids=["one", "two", "target", "both", "pipeline", "ensemble", "normalized"],
 )
 @pytest.mark.parametrize("count", [1, 2], ids="{} target".format)
+@pytest.mark.slow
 def test_networks_of_all_groups_predict_in_one_call(estimator, count, monkeypatch):
     X, y = table()
     targets = y if count == 1 else np.column_stack([y, -y])

@@ -138,6 +138,7 @@ def test_a_weight_without_a_derivative_stays_whatever_epsilon_is(kind, epsilon):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.slow
 def test_optimizers_over_a_thousand_iterations(name):
     for given in OPTIONS[name].settings:
         run = check(1e-9, **given, iterations=1000, record_every=100)

@@ -312,6 +312,7 @@ TANH = {"hidden_size": 2, "activation": "tanh", "output": "identity", "bias": Tr
 
 @pytest.mark.parametrize("samples", [6, 150])
 @pytest.mark.parametrize("more", [{}, {"l2": 0.3}, {"l2": 0.3, "reduction": "mean"}])
+@pytest.mark.slow
 def test_residuals_and_their_jacobian(samples, more):
     """Half their squares are the loss, and the derivative follows from both."""
     x = RANDOM.normal(size=(samples, 3))

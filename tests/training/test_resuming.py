@@ -250,6 +250,7 @@ SWEPT = {
 
 
 @pytest.mark.parametrize("repeated", [{}, SWEPT], ids=["left out", "given again"])
+@pytest.mark.slow
 def test_all_runs_of_a_sweep_resume(repeated):
     first = fastgd.sweep(X, Y, folds=3, keep_state=True, iterations=10, **SWEPT)
     on = fastgd.sweep(X, Y, resume=first, iterations=7, **repeated)

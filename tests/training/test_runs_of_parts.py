@@ -58,6 +58,7 @@ def alone(case, sweep, index):
 
 
 @pytest.mark.parametrize("case", only(CASES, "folds"))
+@pytest.mark.slow
 def test_a_run_is_that_of_train_be_it_kept_or_not(case, tmp_path):
     sweep = sweep_of(case, record_weights=True, keep_state=True)
     lost = sweep_of(case, record_weights=True, keep_weights=False)

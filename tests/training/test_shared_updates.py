@@ -151,6 +151,7 @@ def test_bits_are_those_of_one_thread(case, sharing):
 @pytest.mark.parametrize(
     "case", only(["in batches", "means of batches", "with an end"], "in batches")
 )
+@pytest.mark.slow
 def test_a_checkpoint_is_continued_on_any_number_of_threads(case, sharing, tmp_path, monkeypatch):
     settings = {"alpha": 0.3, "iterations": 60, "record_every": 7} | CASES[case]
     alone = fastgd.train(X, Y, threads=1, **settings)
