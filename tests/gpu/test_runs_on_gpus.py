@@ -22,7 +22,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import unreported
-from fastgd.kernel.cuda import DeviceError, Memory
+from fastgd.kernel.cuda import Device, DeviceError, Memory
 
 SEEDS = np.arange(50)
 
@@ -165,12 +165,20 @@ def test_room_for_one_image_is_enough(gpu):
     assert 2 in {call[1] for call in gpu.named("cuLaunchKernel")}
 
 
-def test_threads_wait_for_the_memory_of_others(gpu):
+def test_threads_wait_for_the_memory_of_others(gpu, monkeypatch):
     plan = planned(CUDA)
     [(batch, session)] = plan.batches
     gpu.gpus[0].memory.size = int(2.3 * session.bytes(1, batch.size))
+    free = Device.free
+
+    def slowly(device):
+        size = free(device)
+        sleep(0.005)  # others may free theirs meanwhile
+        return size
+
+    monkeypatch.setattr(Device, "free", slowly)
     with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(trained, [planned(CUDA) for _ in range(3)]))
+        results = list(pool.map(trained, [planned(CUDA) for _ in range(12)]))
     expected = trained(planned(CPU))
     for result in results:
         same(result, expected)

@@ -90,7 +90,7 @@ class BlocksOnGPUs:
     def close(self) -> None:
         """Free the memory."""
         for share in self._shares:
-            share.memory.close()
+            _freed(share.memory)
 
 
 class _Share:
@@ -103,7 +103,7 @@ class _Share:
         try:
             self._write(call)
         except BaseException:  # other threads may wait for the memory
-            self.memory.close()
+            _freed(self.memory)
             raise
 
     def _write(self, call: KernelCall) -> None:
@@ -155,7 +155,8 @@ def _on(device: Device) -> list[Memory]:
 
 def free_on(device: Device) -> int:
     """How many bytes of a GPU are free, or will be when no blocks of this process are there."""
-    return device.free() + sum(each.size for each in _on(device))
+    with _lock:  # otherwise what is freed between the two is in neither
+        return device.free() + sum(each.size for each in _on(device))
 
 
 def _allocated(device: Device, size: int) -> Memory:
@@ -172,6 +173,12 @@ def _allocated(device: Device, size: int) -> Memory:
                 _held.add(memory)
                 return memory
         sleep(WAIT_SECONDS)
+
+
+def _freed(memory: Memory) -> None:
+    """Free memory, of which other threads know either that it is held or that it is free."""
+    with _lock:
+        memory.close()
 
 
 def _blocks_of(call: KernelCall, begin: int, end: int) -> KernelCall:
