@@ -178,8 +178,9 @@ def test_marks_hold_only_for_the_same_bits(in_node, facts):
     errors = run.errors.tolist()
     recorded = run.recorded.tolist()
     compare = (
-        "comparedWith(given[0], {...given[1], "
-        f"weights: {layers_of(run.weights)}, changes: {layers_of(run.direction_changes)}}})"
+        "comparedWith(given[0], {finalError: given[1].finalError, moments: [...given[1].recorded"
+        ".map((iteration, k) => ({iteration, error: given[1].errors[k]})), "
+        f"{{weights: {layers_of(run.weights)}, changes: {layers_of(run.direction_changes)}}}]}})"
     )
 
     def same(**changed):

@@ -130,7 +130,7 @@ SAMPLES, INPUTS, UNITS = 64, 8, 32
 """The most samples, inputs and hidden units of a network on the page."""
 
 RECORDS = 3
-"""Errors that the kernel records at a time: of the first iteration, of a later one, and the final one."""
+"""Errors recorded at a time: that of iteration 0, that of a later one, and the final one."""
 
 BASE = 65_536
 """Address of an image."""
