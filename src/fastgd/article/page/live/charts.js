@@ -100,14 +100,12 @@ export class Chart {
     Object.assign(this, { x, y });
     const { context, box, colors: { grid, soft } } = this;
     context.font = this.font;
-    context.lineWidth = 1;
-    context.strokeStyle = grid;
     context.fillStyle = soft;
     context.textBaseline = "middle";
     context.textAlign = "right";
     for (const tick of ticks) {
       const top = Math.round(this.top(tick)) + 0.5;
-      this.#segment(box.left, top, box.left + box.width, top);
+      this.segment(box.left, top, box.left + box.width, top, grid);
       context.fillText(label(tick), box.left - 8, top);
     }
     context.textAlign = "center";
@@ -124,8 +122,7 @@ export class Chart {
     context.rotate(-Math.PI / 2);
     context.fillText(upward, 0, 0);
     context.restore();
-    context.strokeStyle = soft;
-    this.#segment(box.left, box.top + box.height + 0.5, box.left + box.width, box.top + box.height + 0.5);
+    this.segment(box.left, box.top + box.height + 0.5, box.left + box.width, box.top + box.height + 0.5, soft);
   }
 
   /** Where a number of the axis to the right stands, in CSS pixels, also outside of the axes. */
@@ -178,10 +175,31 @@ export class Chart {
     context.fillText(text, ...place);
   }
 
-  #segment(left, top, right, bottom) {
-    this.context.beginPath();
-    this.context.moveTo(left, top);
-    this.context.lineTo(right, bottom);
-    this.context.stroke();
+  /** A straight line between two places, in CSS pixels as in what follows. */
+  segment(left, top, right, bottom, color, width = 1) {
+    const { context } = this;
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.beginPath();
+    context.moveTo(left, top);
+    context.lineTo(right, bottom);
+    context.stroke();
+  }
+
+  /** An arrow, which has no shaft if it is short. */
+  arrow(from, to, color) {
+    const { context } = this;
+    const [across, down] = [to[0] - from[0], to[1] - from[1]];
+    const length = Math.hypot(across, down) || 1;
+    const head = Math.min(10, length) / length;
+    const neck = [to[0] - head * across, to[1] - head * down];
+    this.segment(...from, ...neck, color, 3);
+    context.fillStyle = color;
+    context.beginPath();
+    context.moveTo(...to);
+    for (const side of [0.5, -0.5]) {
+      context.lineTo(neck[0] - side * head * down, neck[1] + side * head * across);
+    }
+    context.fill();
   }
 }
