@@ -242,6 +242,7 @@ def _section(section: Section, *content: Markup) -> Markup:
         "section",
         element("h2", section.title, id=f"{section.name}-title"),
         element("p", section.part[0].upper() + section.part[1:] + " of the article", class_="part"),
+        *([element("p", section.question, class_="question")] if section.question else []),
         element("p", section.text),
         *content,
         id=section.name,

@@ -163,6 +163,7 @@ class Section:
     text: str
     figures: Sequence[PageFigure]
     live: str = ""  # what the page's script adds to it: a section of fastgd.article.page.live
+    question: str = ""  # which the text answers
 
     @property
     def is_experiment(self) -> bool:
@@ -184,9 +185,10 @@ SECTIONS = (
         "bucket",
         "The ball in the bucket",
         'parts 2 and 3, "Gradient Descent" and "Sometimes It Breaks"',
-        "A ball knows only the slope at its place: it moves down by alpha times the slope, until "
-        "the slope is 0. That finds the bottom of a bucket. It breaks where slopes are too big, "
-        "where there are several minima, and where slopes are too small.",
+        "The slope at its place says both: the ball goes against the slope, by alpha times the "
+        "slope, again and again, until the slope is 0. That finds the bottom of a bucket. It can "
+        "fail where slopes are too big, where there are several minima, and where slopes are too "
+        "small.",
         (
             PageFigure(
                 ball,
@@ -228,6 +230,7 @@ SECTIONS = (
                 kind="png",
             ),
         ),
+        question="Which way is down, and how far?",
         live="bucket",
     ),
     Section(
@@ -236,8 +239,8 @@ SECTIONS = (
         'part 4, "2 Layer Neural Network"',
         "A network with two inputs and no hidden layer has two weights. For each pair of them, from "
         "-10 to 10, it has an error: these are the heights of its loss surface, on which training "
-        "is a path downward, as a ball's. The error is lowest where the first weight is high and the "
-        "second one low.",
+        "looks for the way down, as the ball does. The error is lowest where the first weight is "
+        "high and the second one low.",
         (
             PageFigure(
                 error_plane,
@@ -255,6 +258,7 @@ SECTIONS = (
                 size=PLANE,
             ),
         ),
+        question="With two weights: which pair of them has the lowest error?",
         live="plane",
     ),
     _experiment(

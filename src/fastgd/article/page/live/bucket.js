@@ -2,7 +2,7 @@
 
 import { programsOf } from "./bytecode.js";
 import { button, choiceControl, sliderControl, textControl } from "./controls.js";
-import { el, isStill, repr } from "./dom.js";
+import { el, repr } from "./dom.js";
 import { endsShown, heightsShown, Hill, stepsAfter } from "./hill.js";
 import { Parts } from "./parts.js";
 import { Player } from "./player.js";
@@ -24,10 +24,6 @@ const STEPS = {
   naive: "Naive: x = x - slope",
   sign: "Oversimplified: alpha to the left or right",
 };
-
-const ANSWER =
-  "The slope says both: the ball goes against it, by alpha times the slope. Then it looks at the slope again, and so on, " +
-  "until the slope is 0. Drag the ball, and let it go.";
 
 /** The live section of the bucket. */
 export const bucket = {
@@ -52,11 +48,7 @@ export const bucket = {
     const name = trainer.fused ? "relaxed" : "exact";
     const roller = await Roller.start(pack.bytes(`${name} roller`), facts);
     const stage = new BucketStage(state, facts, roller);
-    root.append(
-      el("p", { class: "question" }, "Which way is down, and how far?"),
-      el("p", {}, ANSWER),
-      el("div", { class: "experiment bucket" }, stage.element, stage.tools, stage.controls),
-    );
+    root.append(el("div", { class: "experiment bucket" }, stage.element, stage.tools, stage.controls));
     state.on(["curve", "ballStart", "ballAlpha", "ballRule"], () => stage.change());
     stage.change();
   },
@@ -260,11 +252,7 @@ class BucketStage {
         this.#settle();
         return;
       }
-      if (isStill()) {
-        this.player.seek(Infinity);
-      } else {
-        this.player.play();
-      }
+      this.player.run();
       this.spoken.textContent = `x ${repr(this.ball.x)}, ${this.ending}`;
     }, SETTLES);
   }

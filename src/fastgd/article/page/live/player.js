@@ -52,6 +52,15 @@ export class Player {
     move();
   }
 
+  /** Play; where nothing may move by itself, go to the end. */
+  run() {
+    if (isStill()) {
+      this.seek(Infinity);
+    } else {
+      this.play();
+    }
+  }
+
   #later(move) {
     return isStill() ? -setTimeout(move, STILL_PAUSE) : requestAnimationFrame(move);
   }
