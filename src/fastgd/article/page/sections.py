@@ -237,10 +237,10 @@ SECTIONS = (
         "error-plane",
         "The loss surface",
         'part 4, "2 Layer Neural Network"',
-        "A network with two inputs and no hidden layer has two weights. For each pair of them, from "
-        "-10 to 10, it has an error: these are the heights of its loss surface, on which training "
-        "looks for the way down, as the ball does. The error is lowest where the first weight is "
-        "high and the second one low.",
+        "A network with two inputs and no hidden layer has two weights. For each pair of them, "
+        "from -10 to 10, it has an error: these are the heights of its loss surface, on which "
+        "training looks for the way down, as the ball does. The error is lowest where the first "
+        "weight is high and the second one low.",
         (
             PageFigure(
                 error_plane,

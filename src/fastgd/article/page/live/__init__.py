@@ -376,8 +376,8 @@ STARTS = Example(
     alpha=(0.1,) * 5,
     iterations=10_000,
     window=FIVE_MINIMA_WINDOW,
-    takeaway="From any start the ball ends in one of five minimums: of a few random balls, one "
-    "finds the lowest place (Solution 2).",
+    takeaway="Each of these balls ends in a different one of five minimums. The more balls start "
+    "at random places, the likelier it is that one finds the lowest (Solution 2).",
 )
 
 

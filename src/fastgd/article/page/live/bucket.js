@@ -1,6 +1,7 @@
 /** The ball in the bucket: drag it, turn alpha, choose a curve or write one; the kernel rolls it. */
 
 import { programsOf } from "./bytecode.js";
+import { readable } from "./charts.js";
 import { button, choiceControl, sliderControl, textControl } from "./controls.js";
 import { el, repr } from "./dom.js";
 import { endsShown, heightsShown, Hill, stepsAfter } from "./hill.js";
@@ -70,7 +71,7 @@ class BucketStage {
     this.player = new Player({
       name: "Step of the ball that is shown",
       last: () => this.ball?.iterations ?? 0,
-      label: (position) => `step ${Math.floor(position)} of ${this.ball?.iterations ?? 0}`,
+      label: (position) => `step ${readable(Math.floor(position), 4)}`,
       lasts: (steps) => Math.min(6, 0.4 * steps),
       pace: stepsAfter,
       onMove: () => this.#show(),
@@ -292,11 +293,13 @@ class BucketStage {
   #examples() {
     const { example, facts, state } = this;
     facts.examples.forEach((each, k) => this.curves[k].setAttribute("aria-pressed", String(each === example)));
-    this.takeaway.textContent = example?.takeaway ?? "";
+    const { start: from, alpha: rate, rule } = this.#settings;
+    const isOfExample = rule === "alpha" && example?.start.some((start, k) => start === from && example.alpha[k] === rate);
+    this.takeaway.textContent = isOfExample ? example.takeaway : "This is a ball of your own: where will it end?";
     const balls = (example?.start ?? []).map((start, k) => {
       const alpha = example.alpha[k];
       const pick = () => state.set({ ballStart: start, ballAlpha: alpha, ballRule: "alpha" });
-      const isNow = state.get("ballStart") === start && state.get("ballAlpha") === alpha;
+      const isNow = rule === "alpha" && from === start && rate === alpha;
       return button(`start ${start}, alpha ${alpha}`, pick, { "aria-pressed": String(isNow) });
     });
     this.balls.replaceChildren(...(balls.length > 1 ? balls : []));

@@ -6,7 +6,7 @@ import { Scale } from "./scales.js";
 const BALL = 8; // radius, in CSS pixels
 const MOST_DOTS = 300;
 const TANGENT = 75; // CSS pixels to each side of the ball
-const LABEL_BELOW = 30; // of the ball's label, where the tangent rises through it
+const BALL_LABEL = { below: 30, width: 110 }; // of the ball, where the tangent rises above it
 const OUTWARD = 22; // of the arrow to a ball that has left the picture
 const [NEAREST, FARTHEST] = [1e-6, 1.1e6]; // half of what is shown; all starts that may be are in it
 
@@ -216,7 +216,8 @@ export class Hill {
     chart.dot(...place, chart.colors.accent, BALL);
     if (done === 0) {
       const label = this.wasTaken ? `start ${readable(x, 4)}` : "drag the ball";
-      const lower = slope > 0 ? (LABEL_BELOW * (chart.y.high - chart.y.low)) / chart.box.height : 0;
+      const isBelow = slope > 0 && at[0] + BALL_LABEL.width < chart.box.left + chart.box.width;
+      const lower = isBelow ? (BALL_LABEL.below * (chart.y.high - chart.y.low)) / chart.box.height : 0;
       chart.label(label, place[0], place[1] - lower, chart.colors.ink);
     }
   }

@@ -15,6 +15,9 @@ const ENDS = {
 
 /** A place in a window of this width, with as many digits as one can see there. */
 export function placeTold(x, width) {
+  if (!Number.isFinite(x)) {
+    return `x = ${repr(x)}`;
+  }
   const digits = Math.min(Math.max(6 - Math.floor(Math.log10(width)), 0), 20);
   const text = Math.abs(x) < 1e6 ? x.toFixed(digits) : shortNumber(x);
   return isWritten(x, text) ? `x = ${Number(text)}` : `x ≈ ${text.replace(/^-(?=[0.]+$)/, "")}`;
