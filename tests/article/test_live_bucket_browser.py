@@ -294,7 +294,7 @@ def test_a_change_lets_it_roll_unless_one_steps(visit, article_page):
     shows(page, ball_of(0.4)[-1])
     page.fill("#control-ballAlpha", "0.3")
     page.click(f"{TIME} [aria-label='One step on']")
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(1600)
     shows(page, ball_of(0.3)[1])
 
 
