@@ -90,8 +90,8 @@ EXAMPLES = {
             alpha=(0.1, 0.1, 0.9),
             iterations=2_000,
             window=(-1.5, 5.5),
-            takeaway="Where it is flat the ball is stuck, as at 5, or takes very long, as from 3; from "
-            "there it arrives in time with a larger alpha (Solution 3).",
+            takeaway="Where it is flat the ball is stuck, as at 5, or takes very long, as from 3; "
+            "from there it arrives in time with a larger alpha (Solution 3).",
         ),
         Example(
             "rut",
