@@ -29,12 +29,12 @@ function filled(element, { on = {}, ...attributes }, children) {
   return element;
 }
 
-/** The colors of the style sheet, by name: ink, soft, paper, grid, accent, and a list of series. */
+/** The colors of the style sheet, by name: ink, soft, paper, grid, accent, negative, and a list of series. */
 export function colors() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  const [ink, soft, paper, grid, accent] = ["ink", "soft", "paper", "grid", "accent"].map(of);
-  return { ink, soft, paper, grid, accent, series: Array.from({ length: 9 }, (_, k) => of(`series-${k}`)) };
+  const [ink, soft, paper, grid, accent, negative] = ["ink", "soft", "paper", "grid", "accent", "negative"].map(of);
+  return { ink, soft, paper, grid, accent, negative, series: Array.from({ length: 9 }, (_, k) => of(`series-${k}`)) };
 }
 
 /** Call this whenever colors change, as the reader's system turns dark or light. */

@@ -48,12 +48,12 @@ export function settingsOf(state) {
  * Trains with the settings of the page. `run` is the newest training: what Trainer.train tells of it,
  * and its `samples`.
  *
- * A view has `show(run, moment)`, which is called when either is another one, and perhaps
- * `begin()`, when a training begins.
+ * A view has `show(run, moment, chosen)`, which is called when one of them is another one, and perhaps
+ * `begin()`, when a training begins; `chosen` is the index of a sample, or null.
  */
 export class Learning {
   constructor({ state, trainer }) {
-    Object.assign(this, { state, trainer, run: null, views: [], isStopped: false, asked: null });
+    Object.assign(this, { state, trainer, run: null, views: [], isStopped: false, asked: null, chosen: null });
     this.player = new Player({
       name: "Iteration that is shown",
       last: () => (this.run?.moments.length ?? 0) - 1,
@@ -66,8 +66,14 @@ export class Learning {
   add(view) {
     this.views.push(view);
     if (this.moment) {
-      view.show(this.run, this.moment);
+      view.show(this.run, this.moment, this.chosen);
     }
+  }
+
+  /** Show the units for one sample, or for all (null). */
+  choose(chosen) {
+    this.chosen = chosen;
+    this.#show();
   }
 
   /** The moment that is shown: with `iteration`, `error`, `weights` and `changes`. */
@@ -88,6 +94,7 @@ export class Learning {
     }
     Object.assign(this, { key, isStopped: false });
     const samples = samplesOf(state);
+    this.chosen = this.chosen < samples.X.length ? this.chosen : null;
     this.views.forEach((view) => view.begin?.());
     this.trainer.train("learning", settings, (result) => {
       this.run = { ...result, samples };
@@ -104,7 +111,7 @@ export class Learning {
 
   #show() {
     if (this.moment || this.run?.failed) {
-      this.views.forEach((view) => view.show(this.run, this.moment));
+      this.views.forEach((view) => view.show(this.run, this.moment, this.chosen));
     }
   }
 }

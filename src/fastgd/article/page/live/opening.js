@@ -1,11 +1,12 @@
 /** The first screen: alpha, the error curve, time, and what the network answers. */
 
+import { Answers } from "./answers.js";
 import { readable } from "./charts.js";
 import { button, flagControl, sliderControl } from "./controls.js";
-import { Outputs } from "./diagram.js";
 import { el, repr } from "./dom.js";
 import { ErrorCurve } from "./error_curve.js";
 import { MapNote } from "./map_note.js";
+import { Picture } from "./picture.js";
 import { Scale } from "./scales.js";
 import { flag } from "./state.js";
 import { labelOf, noteOf } from "./wording.js";
@@ -33,14 +34,16 @@ export const opening = {
   async start({ state, pack, root, learning }) {
     const curve = new ErrorCurve(() => state.get("logError"));
     curve.chart.element.id = "experiment-chart";
-    const outputs = new Outputs();
+    const answers = new Answers({ onChoose: (n) => learning.choose(n) });
+    const picture = new Picture();
     const told = new Told(learning, pack);
     root.append(
       el(
         "div",
         { class: "opening" },
         el("div", { class: "opening-stage" }, alphaControl(state), told.headline, curve.chart.element, told.progress, learning.player.bar()),
-        outputs.element,
+        el("div", {}, answers.element, picture.element),
+        picture.words,
         el(
           "div",
           { class: "opening-tools" },
@@ -50,7 +53,7 @@ export const opening = {
         ),
       ),
     );
-    [told, curve, outputs].forEach((view) => learning.add(view));
+    [told, curve, answers, picture].forEach((view) => learning.add(view));
     state.on(["logError"], () => curve.chart.draw());
   },
 };
