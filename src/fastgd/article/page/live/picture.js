@@ -64,9 +64,14 @@ export class Picture {
     this.chart.element.classList.add("picture");
     this.pixels = el("canvas", { width: GRID, height: GRID });
     this.place = null;
-    for (const kind of ["pointermove", "pointerdown", "pointerleave"]) {
-      this.chart.element.addEventListener(kind, (event) => (this.place = kind === "pointerleave" ? null : [event.offsetX, event.offsetY]));
-    }
+    const point = ({ offsetX, offsetY }) => (this.place = [offsetX, offsetY]);
+    this.chart.element.addEventListener("pointermove", point);
+    this.chart.element.addEventListener("pointerdown", point);
+    this.chart.element.addEventListener("pointerleave", ({ pointerType }) => {
+      if (pointerType === "mouse") {
+        this.place = null; // what was tapped stays
+      }
+    });
     this.note = el("p", { class: "note saturation" });
     this.over = el("span");
     this.constant = el("span");
@@ -96,7 +101,8 @@ export class Picture {
     const last = X[0].length - 1;
     const isConstant = last > 0 && X.every((row) => row[last] === 1);
     const hasMore = X[0].some((_, k) => !axes.includes(k) && X.some((row) => row[k] !== X[0][k]));
-    this.over.textContent = `the line is where it is 0.5, rings are samples in the color of their target.${hasMore ? " Other inputs are held at their means." : ""}`;
+    const line = axes.length === 2 ? "the line is where it is 0.5" : "the line is its height";
+    this.over.textContent = `${line}, rings are samples in the color of their target.${hasMore ? " Other inputs are held at their means." : ""}`;
     this.constant.textContent = isConstant ? ` ${CONSTANT}` : "";
   }
 
@@ -129,7 +135,7 @@ export class Picture {
       }
       context.stroke();
     };
-    line(hatching(flat), colors.soft, 1);
+    line(hatching(flat), colors.soft, 1.25);
     if (axes.length === 2) {
       line(contour(outputs, GRID, 0.5), colors.ink, 1.5);
     } else {
@@ -138,6 +144,9 @@ export class Picture {
     }
     run.samples.X.forEach((row, n) => this.#sample(row, run.samples.y[n], n));
     context.restore();
+    context.strokeStyle = colors.soft;
+    context.lineWidth = 1;
+    context.strokeRect(box.left, box.top, box.width, box.height);
     this.#point();
   }
 
