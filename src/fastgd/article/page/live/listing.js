@@ -77,14 +77,14 @@ const LINES = [
     number: 13,
     part: "synapse_1",
     trains: true,
-    says: "Update: layer_1.T.dot(layer_2_delta) is the [gradient], a sum over the samples; each weight moves against it, alpha times as far.",
+    says: "Update: layer_1.T.dot(layer_2_delta) is the [gradient], each weight's derivative, summed over the samples; a weight moves the other way, by alpha times its own.",
     makes: update(1),
   },
   {
     number: 14,
     part: "synapse_0",
     trains: true,
-    says: "Update: the same for the weights from the inputs to the hidden units; their gradient is X.T.dot(layer_1_delta).",
+    says: "Update: the same for the weights from the inputs to the hidden units, whose gradient is X.T.dot(layer_1_delta).",
     makes: update(0),
   },
 ];
@@ -110,7 +110,7 @@ export function linesOf({ X, y, hidden, alpha, iterations, start }) {
     "import numpy as np",
     `X = np.array([ ${some(X.map((row) => `[${row}]`))} ])`,
     `y = np.array([[${some(y)}]]).T`,
-    hidden ? `alpha,hidden_dim = (|${alpha}|,|${hidden}|)` : `alpha = |${alpha}|`,
+    `alpha,hidden_dim = (|${alpha}|,|${hidden}|)`,
     `synapse_0 = ${weights(X[0].length, "hidden_dim")}`,
     `synapse_1 = ${weights(hidden ? "hidden_dim" : X[0].length, 1)}`,
     `for j in xrange(|${iterations}|):`,
@@ -124,9 +124,10 @@ export function linesOf({ X, y, hidden, alpha, iterations, start }) {
   ];
 }
 
-/** How a training differs from the lines, in a sentence or none for each of its settings. */
-export function differencesOf({ hidden, bias, dropout, optimizer }) {
+/** What the lines don't say of a training: a sentence or none for each of its settings. */
+export function differencesOf({ hidden, seed, start, bias, dropout, optimizer }) {
   return [
+    start !== "equal" && `The initial weights are those of np.random.seed(${seed}).`,
     !hidden && "Without a hidden layer layer_1 is X itself: lines 5, 8, 11 and 14 drop out.",
     bias && "With bias, each sum of lines 8 and 9 also has a bias, which is trained like a weight whose input is 1.",
     hidden && dropout > 0 && "Dropout leaves out hidden units at random in each iteration: lines 8 and 9 have the numbers with all units, and the step isn't shown.",
@@ -170,6 +171,9 @@ export class Listing {
   }
 
   show(run, moment) {
+    if (!moment) {
+      return;
+    }
     const { settings } = run;
     if (settings !== this.run?.settings) {
       const texts = linesOf(settings);
@@ -180,9 +184,9 @@ export class Listing {
       });
       this.difference.textContent = differencesOf(settings).join(" ");
     }
-    const count = moment.iteration.toLocaleString("en-US");
-    this.when.textContent = moment.iteration < settings.iterations ? `Iteration ${count}` : `After ${count} iterations`;
     Object.assign(this, { run, moment });
+    const count = moment.iteration.toLocaleString("en-US");
+    this.when.textContent = this.#isOver && run.finished ? `After ${count} iterations` : `Iteration ${count}`;
     this.#light();
     this.#fill();
   }
@@ -220,15 +224,18 @@ export class Listing {
     return this;
   }
 
-  /** Go to the next line that acts; after the last one the next iteration begins. */
+  /** Go to the next line that acts; after the last one, and at the end of the training, to the next moment. */
   #next() {
-    const steps = this.#steps();
-    const next = steps.find((k) => k > this.chosen);
+    const next = this.#isOver ? undefined : this.#steps().find((k) => k > this.chosen);
     if (next === undefined) {
       this.onNext();
     }
     this.chosen = next ?? LOOP;
     this.#turn();
+  }
+
+  get #isOver() {
+    return this.moment === this.run.moments.at(-1);
   }
 
   #steps() {
@@ -262,7 +269,7 @@ export class Listing {
     const k = this.held ?? this.chosen;
     const { number, says, trains, makes } = LINES[k];
     const off = isOff(k, settings);
-    const sentence = `Line ${number}. ${off ? "Without a hidden layer this line drops out." : says}`;
+    const sentence = `${number === 11 ? "Lines 11 and 12" : `Line ${number}`}. ${off ? "Without a hidden layer this line drops out." : says}`;
     if (sentence !== this.told) {
       this.told = sentence;
       this.sentence.replaceChildren(...sentence.split(/[[\]]/));

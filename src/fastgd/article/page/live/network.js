@@ -6,6 +6,7 @@ import { Diagram } from "./diagram.js";
 import { el } from "./dom.js";
 import { ErrorCurve } from "./error_curve.js";
 import { MOST_SEED } from "./learning.js";
+import { Listing } from "./listing.js";
 import { Matrix, totalOf } from "./matrix.js";
 import { alphaControl } from "./opening.js";
 import { ownData } from "./own_data.js";
@@ -26,6 +27,13 @@ export const network = {
   async start({ state, pack, root, learning }) {
     const curve = new ErrorCurve(() => state.get("logError"));
     const diagram = new Diagram();
+    const { player } = learning;
+    const listing = new Listing({
+      beside: [diagram.element, player.bar()],
+      onPart: (part) => diagram.highlight?.(part),
+      onNext: () => player.seek(player.position < player.last() ? Math.floor(player.position) + 1 : 0),
+      isPlaying: () => player.isPlaying,
+    });
     const weights = new Matrix({ caption: "Weights", write: shortWeight });
     const changes = new Matrix({ caption: "Direction changes of the derivatives", write: String });
     weights.element.id = "experiment-weights";
@@ -34,10 +42,11 @@ export const network = {
     const published = new Published(pack.json("published"));
     root.append(
       presets({ state }),
+      listing.element,
       el(
         "div",
         { class: "experiment" },
-        el("div", { class: "stage" }, curve.chart.element, learning.player.bar(), diagram.element),
+        el("div", { class: "stage" }, curve.chart.element, player.bar()),
         controlsOf(state, pack.json("optimizers")),
         el(
           "div",
@@ -57,7 +66,7 @@ export const network = {
         total.textContent = `Together ${readable(sum)} changes, ${average.toLocaleString("en-US", ONE_DIGIT)} per weight.`;
       },
     };
-    [curve, diagram, numbers, published].forEach((view) => learning.add(view));
+    [curve, diagram, listing, numbers, published].forEach((view) => learning.add(view));
     state.on(["logError"], () => curve.chart.draw());
   },
 };

@@ -61,7 +61,7 @@ export class Player {
       clearTimeout(-this.frame);
       cancelAnimationFrame(this.frame);
       this.frame = null;
-      this.#show();
+      this.moved();
     }
   }
 
