@@ -3,93 +3,64 @@
 import { button } from "./controls.js";
 import { el, isStill } from "./dom.js";
 import { Matrix } from "./matrix.js";
-import { placewise, sigmoidSlope, stepOf } from "./step.js";
+import { stepOf } from "./step.js";
 
 const LIT = 800; // milliseconds for a line when one steps through them
 const LIT_SHORT = 150; // and while the iterations play
 const MOST_SHOWN = 8; // rows and columns of a matrix
 const STEP_THROUGH = "Step through the lines";
-
-/** The step of a line that changes weights: with another optimizer than gradient descent only the gradient is that of the line. */
-function update(k) {
-  const [synapse, gradient, next] = [`synapse_${k}`, `gradient_${k}`, `next_${k}`];
-  return ({ step, settings: { alpha, optimizer } }) =>
-    optimizer === "GradientDescent"
-      ? [
-          [`old ${synapse}`, step[synapse], "−"],
-          ["alpha * gradient", placewise((slope) => alpha * slope, step[gradient]), "="],
-          [`new ${synapse}`, step[next]],
-        ]
-      : [["gradient", step[gradient]]];
-}
-
-/**
- * The lines by their numbers in the article; line 12 ends line 11. `part` is what acts in the network, and
- * `makes` gives the matrices, as name, rows, and the sign that follows. Words in [] are explained on tap.
- */
-const LINES = [
-  { number: 1, says: "NumPy computes with whole matrices: a line for all samples and units." },
-  { number: 2, says: "X has the inputs: a row for each sample.", makes: ({ samples: { X } }) => [["X", X]] },
-  { number: 3, says: "y has the targets: what the network should answer to each sample.", makes: ({ samples: { y } }) => [["y", y.map((target) => [target])]] },
-  { number: 4, says: "alpha is the learning rate, hidden_dim the number of hidden units." },
-  { number: 5, part: "synapse_0", says: "The initial weights from the inputs to the hidden units.", makes: ({ step }) => [["synapse_0", step.synapse_0]] },
-  { number: 6, part: "synapse_1", says: "The initial weights to the output unit.", makes: ({ step }) => [["synapse_1", step.synapse_1]] },
-  {
-    number: 7,
-    says: "The next iteration begins, with these weights.",
-    makes: ({ step }) => [...(step.synapse_0 ? [["synapse_0", step.synapse_0]] : []), ["synapse_1", step.synapse_1]],
-  },
-  {
-    number: 8,
-    part: "layer_1",
-    says: "Forward: each hidden unit adds up its inputs times their weights, and the [sigmoid] turns the sum into a number from 0 to 1.",
-    makes: ({ step }) => [["layer_1", step.layer_1]],
-  },
-  {
-    number: 9,
-    part: "layer_2",
-    says: "Forward: the output unit does the same with the hidden units' numbers; that is the network's answer to each sample.",
-    makes: ({ step }) => [["layer_2", step.layer_2]],
-  },
-  {
-    number: 10,
-    part: "layer_2",
-    trains: true,
-    says: "Error: output minus target, times the [derivative] of the sigmoid; positive where the output should be lower, negative where higher.",
-    makes: ({ step }) => [
-      ["layer_2 - y", step.error, "×"],
-      ["layer_2*(1-layer_2)", placewise(sigmoidSlope, step.layer_2), "="],
-      ["layer_2_delta", step.layer_2_delta],
-    ],
-  },
-  {
-    number: 11,
-    part: "layer_1",
-    trains: true,
-    says: "[Backward]: each hidden unit gets the output's delta times its weight, times its own derivative; positive where it should be lower.",
-    makes: ({ step }) => [
-      ["layer_2_delta.dot(synapse_1.T)", step.layer_1_error, "×"],
-      ["layer_1 * (1-layer_1)", placewise(sigmoidSlope, step.layer_1), "="],
-      ["layer_1_delta", step.layer_1_delta],
-    ],
-  },
-  {
-    number: 13,
-    part: "synapse_1",
-    trains: true,
-    says: "Update: layer_1.T.dot(layer_2_delta) is the [gradient], each weight's derivative, summed over the samples; a weight moves the other way, by alpha times its own.",
-    makes: update(1),
-  },
-  {
-    number: 14,
-    part: "synapse_0",
-    trains: true,
-    says: "Update: the same for the weights from the inputs to the hidden units, whose gradient is X.T.dot(layer_1_delta).",
-    makes: update(0),
-  },
-];
-const LOOP = 6; // the place of line 7
+const LOOP = 7; // the line with which an iteration begins
 const OF_HIDDEN = [5, 8, 11, 14]; // what drops out without a hidden layer
+
+/** What the lines do, by their numbers in the article; line 12 ends line 11. Words in [] are explained on tap. */
+const SAYS = {
+  1: "NumPy computes with whole matrices: one line does it for all samples and units.",
+  2: "X has the inputs: a row for each sample.",
+  3: "y has the targets: what the network should answer to each sample.",
+  4: "alpha is the learning rate, hidden_dim the number of hidden units.",
+  5: "The initial weights from the inputs to the hidden units.",
+  6: "The initial weights to the output unit.",
+  7: "The next iteration begins, with these weights.",
+  8: "Forward: each hidden unit adds up its inputs times their weights, and the [sigmoid] turns the sum into a number from 0 to 1.",
+  9: "Forward: the output unit does the same with layer_1; this is the network's answer to each sample.",
+  10: "Error: output minus target, times the [derivative] of the sigmoid; positive where the output should be lower, negative where higher.",
+  11: "[Backward]: each hidden unit gets the output's delta times its weight, times its own derivative; positive where it should be lower.",
+  13: "Update: the [gradient] has each weight's derivative, summed over the samples; a weight moves the other way, by alpha times its own.",
+  14: "Update: the same for the weights from the inputs to the hidden units, whose gradient is X.T.dot(layer_1_delta).",
+};
+
+/** The part of the network that acts. */
+const PARTS = { 5: "synapse_0", 6: "synapse_1", 8: "layer_1", 9: "layer_2", 10: "layer_2", 11: "layer_1", 13: "synapse_1", 14: "synapse_0" };
+
+/** What the lines make, of the variables of a step; an optimizer makes its own use of the gradient. */
+const MAKES = {
+  2: "X",
+  3: "y",
+  5: "synapse_0",
+  6: "synapse_1",
+  7: "synapse_0 synapse_1",
+  8: "layer_1",
+  9: "layer_2",
+  10: "error × slope_2 = layer_2_delta",
+  11: "layer_1_error × slope_1 = layer_1_delta",
+  13: "synapse_1 − move_1 = next_1",
+  14: "synapse_0 − move_0 = next_0",
+};
+const OF_OPTIMIZER = { 13: "gradient_1", 14: "gradient_0" };
+
+/** How variables of a step are named, other than in the code. */
+const NAMES = {
+  error: "layer_2 - y",
+  slope_2: "layer_2*(1-layer_2)",
+  layer_1_error: "layer_2_delta.dot(synapse_1.T)",
+  slope_1: "layer_1 * (1-layer_1)",
+  gradient_1: "gradient",
+  gradient_0: "gradient",
+  move_1: "alpha * gradient",
+  move_0: "alpha * gradient",
+  next_1: "new synapse_1",
+  next_0: "new synapse_0",
+};
 
 const OPTIMIZERS = {
   Momentum: "adds to alpha times the gradient 0.9 of the previous step",
@@ -128,7 +99,7 @@ export function linesOf({ X, y, hidden, alpha, iterations, start }) {
 export function differencesOf({ hidden, seed, start, bias, dropout, optimizer }) {
   return [
     start !== "equal" && `The initial weights are those of np.random.seed(${seed}).`,
-    !hidden && "Without a hidden layer layer_1 is X itself: lines 5, 8, 11 and 14 drop out.",
+    !hidden && "Without a hidden layer layer_1 is X itself: lines 5, 8, 11, 12 and 14 drop out.",
     bias && "With bias, each sum of lines 8 and 9 also has a bias, which is trained like a weight whose input is 1.",
     hidden && dropout > 0 && "Dropout leaves out hidden units at random in each iteration: lines 8 and 9 have the numbers with all units, and the step isn't shown.",
     optimizer in OPTIMIZERS && `${optimizer} ${OPTIMIZERS[optimizer]}: of lines 13 and 14 only the gradient is shown.`,
@@ -142,6 +113,23 @@ export function fourDigits(x) {
 }
 
 /**
+ * The matrices that a line makes, as [sign that stands before it, name, rows]: with dropout none from line 10 on.
+ */
+export function madeBy(number, samples, settings, moment) {
+  if (!(number in MAKES) || isOff(number, settings) || (number >= 10 && settings.hidden && settings.dropout)) {
+    return [];
+  }
+  const step = stepOf(samples, settings, moment);
+  const formula = (settings.optimizer !== "GradientDescent" && OF_OPTIMIZER[number]) || MAKES[number];
+  const made = [...formula.matchAll(/([×−=]?) ?(\w+)/g)].map(([, sign, name]) => [sign, NAMES[name] ?? name, step[name]]);
+  return made.filter(([, , rows]) => rows);
+}
+
+function isOff(number, { hidden }) {
+  return !hidden && OF_HIDDEN.includes(number);
+}
+
+/**
  * The view: the lines at the left, `beside` (elements) at the right, the numbers below both.
  *
  * `onPart` gets what acts in the network ("synapse_0", "layer_1", ... or null), `onNext` is called to go to
@@ -150,23 +138,25 @@ export function fourDigits(x) {
 export class Listing {
   constructor({ beside = [], onPart = () => {}, onNext = () => {}, isPlaying = () => false }) {
     Object.assign(this, { onPart, onNext, isPlaying, chosen: LOOP, held: null, timer: null });
-    this.lines = LINES.map((_, k) => this.#line(k));
-    this.play = button(STEP_THROUGH, () => this.#playOrPause(), { id: "listing-play", hidden: isStill() });
-    const next = button("Next line", () => this.#pause().#next(), { id: "listing-next" });
+    this.numbers = Object.keys(SAYS).map(Number);
+    this.lines = new Map(this.numbers.map((number) => [number, this.#line(number)]));
+    this.play = button(STEP_THROUGH, () => this.#playOrPause(), { id: "listing-play", hidden: isStill(), disabled: true });
+    this.next = button("Next line", () => this.#pause().#next(), { id: "listing-next", disabled: true });
     this.when = el("strong", { id: "listing-when" });
-    this.sentence = el("p", { class: "listing-sentence", id: "listing-sentence", "aria-live": "polite" });
+    this.sentence = el("p", { id: "listing-sentence", "aria-live": "polite" });
     this.tables = [0, 1, 2].map(() => new Matrix({ caption: "", write: fourDigits }));
-    this.signs = this.tables.map(() => el("span", { class: "sign" }));
+    this.signs = this.tables.map(() => el("span"));
     this.difference = el("p", { class: "note", id: "listing-difference" });
-    const numbers = { class: "listing-numbers scroll", id: "listing-numbers", tabindex: 0, role: "region", "aria-label": "The line's numbers" };
+    const pieces = this.tables.flatMap(({ table }, k) => [this.signs[k], table]);
+    const region = { class: "scroll", id: "listing-numbers", tabindex: 0, role: "region", "aria-label": "The line's numbers" };
     this.element = el(
       "div",
       { class: "listing" },
-      el("div", { class: "row" }, this.play, next, this.when),
-      el("div", { class: "listing-code scroll", role: "group", "aria-label": "The thirteen lines" }, ...this.lines),
+      el("div", { class: "row" }, this.play, this.next, this.when),
+      el("div", { class: "listing-code scroll", role: "group", "aria-label": "The thirteen lines" }, ...this.lines.values()),
       el("div", { class: "listing-beside" }, ...beside),
       this.sentence,
-      el("div", numbers, el("div", {}, ...this.tables.flatMap(({ table }, k) => [table, this.signs[k]])), this.difference),
+      el("div", region, el("div", {}, ...pieces), this.difference),
     );
   }
 
@@ -177,34 +167,27 @@ export class Listing {
     const { settings } = run;
     if (settings !== this.run?.settings) {
       const texts = linesOf(settings);
-      this.lines.forEach(({ lastChild, classList }, k) => {
-        const text = LINES[k].number === 11 ? `${texts[10]}\n${texts[11]}` : texts[LINES[k].number - 1];
+      for (const [number, { lastChild, classList }] of this.lines) {
+        const text = number === 11 ? `${texts[10]}\n${texts[11]}` : texts[number - 1];
         lastChild.replaceChildren(...text.split("|").map((piece, n) => (n % 2 ? el("b", {}, piece) : piece)));
-        classList.toggle("off", isOff(k, settings));
-      });
+        classList.toggle("off", isOff(number, settings));
+      }
       this.difference.textContent = differencesOf(settings).join(" ");
     }
     Object.assign(this, { run, moment });
+    this.play.disabled = this.next.disabled = false;
     const count = moment.iteration.toLocaleString("en-US");
     this.when.textContent = this.#isOver && run.finished ? `After ${count} iterations` : `Iteration ${count}`;
-    this.#light();
-    this.#fill();
+    this.#turn();
   }
 
   /** A line as a button: the pointer or the focus shows its numbers for a while, a click keeps them. */
-  #line(k) {
-    const { number } = LINES[k];
-    const hold = (line) => () => {
-      this.held = line;
-      this.#turn();
-    };
-    const keep = () => {
-      this.#pause().chosen = k;
-      this.#turn();
-    };
-    const on = { pointerenter: hold(k), pointerleave: hold(null), focus: hold(k), blur: hold(null), click: keep };
-    const numbers = number === 11 ? "11.\n12." : `${String(number).padStart(2, "0")}.`;
-    return el("button", { type: "button", class: "line", on }, el("span", { "aria-hidden": "true" }, numbers), el("code"));
+  #line(number) {
+    const hold = (held) => () => this.#turn({ held });
+    const keep = () => this.#pause().#turn({ chosen: number });
+    const on = { pointerenter: hold(number), pointerleave: hold(null), focus: hold(number), blur: hold(null), click: keep };
+    const printed = number === 11 ? "11.\n12." : `${String(number).padStart(2, "0")}.`;
+    return el("button", { type: "button", class: "line", on }, el("span", { "aria-hidden": "true" }, printed), el("code"));
   }
 
   #playOrPause() {
@@ -213,7 +196,7 @@ export class Listing {
       return;
     }
     this.play.textContent = "Pause";
-    this.timer = setInterval(() => (this.chosen === LINES.length - 1 ? this.#pause() : this.#next()), LIT);
+    this.timer = setInterval(() => (this.chosen === this.#steps.at(-1) ? this.#pause() : this.#next()), LIT);
     this.#next();
   }
 
@@ -226,69 +209,64 @@ export class Listing {
 
   /** Go to the next line that acts; after the last one, and at the end of the training, to the next moment. */
   #next() {
-    const next = this.#isOver ? undefined : this.#steps().find((k) => k > this.chosen);
+    const next = this.#isOver ? undefined : this.#steps.find((number) => number > this.chosen);
     if (next === undefined) {
       this.onNext();
     }
-    this.chosen = next ?? LOOP;
-    this.#turn();
+    this.#turn({ chosen: next ?? LOOP });
   }
 
   get #isOver() {
     return this.moment === this.run.moments.at(-1);
   }
 
-  #steps() {
-    return LINES.map((_, k) => k).filter((k) => k >= LOOP && !isOff(k, this.run.settings));
+  /** The lines of an iteration. */
+  get #steps() {
+    return this.numbers.filter((number) => number >= LOOP && !isOff(number, this.run.settings));
   }
 
-  /** Show another line. */
-  #turn() {
+  /** Show another line, or the same one at another moment. */
+  #turn(changed = {}) {
+    Object.assign(this, changed);
     if (this.run) {
       this.#light();
-      this.#fill();
+      this.#fill(this.held ?? this.chosen);
     }
   }
 
-  /** Mark the line that acts, here and in the network: while iterations play one after the other. */
+  /** Mark the line that acts, here and in the network: one after the other while iterations play. */
   #light() {
-    const steps = this.#steps().slice(1);
+    const [, ...acting] = this.#steps;
     const playing = this.held === null && this.isPlaying();
-    const lit = playing ? steps[Math.floor(performance.now() / LIT_SHORT) % steps.length] : (this.held ?? this.chosen);
+    const lit = playing ? acting[Math.floor(performance.now() / LIT_SHORT) % acting.length] : (this.held ?? this.chosen);
     if (lit !== this.lit) {
-      this.lines[this.lit]?.classList.remove("lit");
-      this.lines[lit].classList.add("lit");
+      this.lines.get(this.lit)?.classList.remove("lit");
+      this.lines.get(lit).classList.add("lit");
       this.lit = lit;
-      this.onPart(isOff(lit, this.run.settings) ? null : (LINES[lit].part ?? null));
+      this.onPart(isOff(lit, this.run.settings) ? null : (PARTS[lit] ?? null));
     }
   }
 
-  /** Write what the line does, and its numbers. */
-  #fill() {
+  /** Write what a line does, and its numbers. */
+  #fill(number) {
     const { run: { samples, settings, moments }, moment } = this;
-    const k = this.held ?? this.chosen;
-    const { number, says, trains, makes } = LINES[k];
-    const off = isOff(k, settings);
-    const sentence = `${number === 11 ? "Lines 11 and 12" : `Line ${number}`}. ${off ? "Without a hidden layer this line drops out." : says}`;
+    const says = isOff(number, settings) ? "This drops out, as there is no hidden layer." : SAYS[number];
+    const sentence = `${number === 11 ? "Lines 11 and 12" : `Line ${number}`}. ${says}`;
     if (sentence !== this.told) {
       this.told = sentence;
       this.sentence.replaceChildren(...sentence.split(/[[\]]/));
     }
-    const isShown = makes && !off && !(trains && settings.hidden && settings.dropout);
-    const step = isShown && stepOf(samples, settings, k < LOOP ? moments[0] : moment);
-    const made = isShown ? makes({ samples, settings, step }) : [];
-    this.tables.forEach((table, n) => {
-      const [name, rows, sign = ""] = made[n] ?? [];
+    const made = madeBy(number, samples, settings, number < LOOP ? moments[0] : moment);
+    this.tables.forEach((table, k) => {
+      const [sign = "", name, rows] = made[k] ?? [];
+      this.signs[k].textContent = sign;
       table.table.hidden = !name;
-      this.signs[n].textContent = sign;
       if (name) {
-        table.caption.textContent = `${name} (${rows.length} x ${rows[0].length})`;
+        const [height, width] = [rows.length, rows[0].length];
+        const cut = Math.max(height, width) > MOST_SHOWN ? `, at most ${MOST_SHOWN} of each shown` : "";
+        table.caption.textContent = `${name} (${height} x ${width}${cut})`;
         table.showRows(rows.slice(0, MOST_SHOWN).map((row) => ({ values: row.slice(0, MOST_SHOWN) })));
       }
     });
   }
-}
-
-function isOff(k, { hidden }) {
-  return !hidden && OF_HIDDEN.includes(LINES[k].number);
 }
