@@ -12,7 +12,9 @@ import { choice, count, flag, number } from "./state.js";
 const ALPHAS = [0.001, 0.01, 0.1, 1, 10, 100, 1000];
 const MOST_SEED = 2 ** 32 - 1;
 const MOST_RECORDS = 600;
-const TRAINED_BY = ["alpha", "hidden", "seed", "iterations", "optimizer", "bias", "dropout", "data"];
+const TRAINED_BY = ["alpha", "hidden", "seed", "start", "iterations", "optimizer", "bias", "dropout", "data"];
+
+const STARTS = { random: "random: the article's, by seed", equal: "equal: all weights 0.5" };
 
 const INVITATION =
   "This network learns XOR: to answer 1 if exactly one of its first two inputs is 1, and 0 otherwise. " +
@@ -27,6 +29,7 @@ export const experiment = {
     alpha: number("alpha", 0.5, 0.001, 1000),
     hidden: count("hidden units", 4, 0, 32),
     seed: count("seed", 1, 0, MOST_SEED),
+    start: choice("start", "random", Object.keys(STARTS)),
     iterations: count("iterations", 60000, 1, 1000000),
     optimizer: choice("optimizer", "GradientDescent", Object.keys(pack.json("optimizers"))),
     bias: flag("bias", false),
@@ -111,6 +114,7 @@ function controlsOf(state, optimizers) {
       name: (tick) => (tick < 1000 ? String(tick) : tick < 1e6 ? `${tick / 1000}k` : "1M"),
     }),
     textControl({ state, field: "seed", label: "Seed", hint: "initial weights", extra: [next] }),
+    choiceControl({ state, field: "start", label: "Start", choices: Object.entries(STARTS) }),
     choiceControl({ state, field: "optimizer", label: "Optimizer", choices: Object.keys(optimizers), below: [suiting] }),
     sliderControl({
       state,

@@ -9,6 +9,7 @@ export const ARTICLE_SETTINGS = {
   alpha: 1,
   hidden: 4,
   seed: 1,
+  start: "random",
   iterations: 60000,
   optimizer: "GradientDescent",
   bias: false,

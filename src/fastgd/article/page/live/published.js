@@ -5,9 +5,9 @@ import { digits12, el, repr } from "./dom.js";
 const CLASS_OF = { agrees: "agrees", "within the spread": "within", differs: "differs" };
 
 /** What the article published for these settings, from the pack's "published"; undefined where that is nothing. */
-export function publishedOf(facts, { isArticle, hidden, alpha, seed, iterations, optimizer, bias, dropout }) {
+export function publishedOf(facts, { isArticle, hidden, alpha, seed, start, iterations, optimizer, bias, dropout }) {
   const isPublished =
-    isArticle && seed === 1 && optimizer === "GradientDescent" && !bias && !dropout && iterations === 60000;
+    isArticle && seed === 1 && start === "random" && optimizer === "GradientDescent" && !bias && !dropout && iterations === 60000;
   return isPublished ? facts[hidden]?.[repr(alpha)] : undefined;
 }
 

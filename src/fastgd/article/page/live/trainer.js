@@ -29,7 +29,7 @@ export class Trainer {
    *
    * `onResult` is called some times a second, and at the end, before the page is drawn. Settings: X (samples, inputs),
    * y (samples), hidden (units, 0 for no hidden layer), alpha, seed, iterations, optimizer (its name
-   * in Python), bias, dropout, recordEvery (iterations between recorded errors, at most 601 of them)
+   * in Python), start ("equal" or "random", which is meant where it is left out), bias, dropout, recordEvery (iterations between recorded errors, at most 601 of them)
    * and path (whether the weights are recorded, too).
    */
   train(slot, settings, onResult) {

@@ -16,9 +16,9 @@ export class Training {
   }
 
   /** Begin a training: X (samples, inputs), y (samples), hidden units (0 for no hidden layer), ... */
-  begin({ X, y, hidden, bias, alpha, seed, iterations, recordEvery, dropout }) {
+  begin({ X, y, hidden, bias, alpha, seed, start, iterations, recordEvery, dropout }) {
     const sizes = hidden ? [X[0].length, hidden, 1] : [X[0].length, 1];
-    this.memory.load({ X, y, sizes, bias, alpha, seed, iterations, recordEvery, dropout });
+    this.memory.load({ X, y, sizes, bias, alpha, seed, start, iterations, recordEvery, dropout });
     this.iterations = iterations;
     this.recordEvery = recordEvery;
     this.done = 0;

@@ -3,11 +3,12 @@
 import { readable } from "./charts.js";
 
 /** What tells a setting from the first one, for labels of curves: "alpha 10, 8 hidden". */
-export function labelOf({ alpha, hidden, seed, iterations, optimizer, bias, dropout, data }) {
+export function labelOf({ alpha, hidden, seed, start, iterations, optimizer, bias, dropout, data }) {
   const parts = [
     `alpha ${alpha}`,
     hidden !== 4 && `${hidden} hidden`,
     seed !== 1 && `seed ${seed}`,
+    start === "equal" && "equal start",
     optimizer !== "GradientDescent" && optimizer,
     bias && "bias",
     hidden > 0 && dropout > 0 && `dropout ${dropout}`,
