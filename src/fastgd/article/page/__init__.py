@@ -238,10 +238,11 @@ def _running(experiments: Sequence[Experiment]) -> Iterator[Iterator[ExperimentR
 
 
 def _section(section: Section, *content: Markup) -> Markup:
+    part = section.part and f"{section.part[0].upper()}{section.part[1:]} of the article"
     return element(
         "section",
         element("h2", section.title, id=f"{section.name}-title"),
-        element("p", section.part[0].upper() + section.part[1:] + " of the article", class_="part"),
+        *([element("p", part, class_="part")] if part else []),
         element("p", section.text),
         *content,
         id=section.name,

@@ -159,7 +159,7 @@ class Section:
 
     name: str  # an experiment's name, or an anchor of its own
     title: str
-    part: str  # its place in the article
+    part: str  # its place in the article; empty if that has no such part
     text: str
     figures: Sequence[PageFigure]
     live: str = ""  # what the page's script adds to it: a section of fastgd.article.page.live
@@ -275,6 +275,15 @@ SECTIONS = (
             "iterations, 0.013 after 10,000 and 0.0046 after 60,000.",
         ),
         live="network",
+    ),
+    Section(
+        "lessons",
+        "Guess, then try",
+        "",
+        "What do you expect, and what does the network do? Each lesson is a question with three "
+        "guesses; then the network itself answers.",
+        (),
+        live="lessons",
     ),
     _experiment(
         "alpha",

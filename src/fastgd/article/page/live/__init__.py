@@ -25,6 +25,7 @@ import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
 from fastgd.article.comparison import Comparison, ExperimentResult
+from fastgd.article.page import lessons
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.sections import LINE, XOR
 from fastgd.engine.devices import available_threads
@@ -76,6 +77,7 @@ def make(results: Sequence[ExperimentResult]) -> Live:
     packing = Packing()
     add_programs(packing, all_programs())
     packing.add_json("published", published_facts(results))
+    packing.add_json("lessons", lessons.facts(results))
     packing.add_json("optimizers", {each.__name__: each.race_alpha for each in FIRST_ORDER})
     add_facts(packing)
     packing.add_json("bucket", bucket_facts())
@@ -299,8 +301,8 @@ def add_facts(packing: Packing) -> None:
 
 
 def needed() -> list[ShortCall]:
-    """Return quick calls that compile the code of the maps and of the plane."""
-    return [*(partial(_map, name, iterations=2) for name in AXES), _PLANE]
+    """Return quick calls that compile the code of the maps, of the plane and of the lessons."""
+    return [*(partial(_map, name, iterations=2) for name in AXES), _PLANE, *lessons.needed()]
 
 
 def _map(name: str, iterations: int) -> Any:

@@ -3,6 +3,7 @@
 import { bucket } from "./bucket.js";
 import { el } from "./dom.js";
 import { Learning, learningFields } from "./learning.js";
+import { lessons } from "./lessons.js";
 import { maps } from "./maps.js";
 import { network } from "./network.js";
 import { opening } from "./opening.js";
@@ -12,7 +13,7 @@ import { State } from "./state.js";
 import { Trainer } from "./trainer.js";
 
 /** The live sections: each fills the element of its name, `live-...`, with what it offers. */
-export const SECTIONS = [opening, bucket, plane, network, maps];
+export const SECTIONS = [opening, bucket, plane, network, lessons, maps];
 
 /** Start all sections; if that can't be in this browser, one sentence says so. */
 export async function start() {

@@ -34,7 +34,7 @@ export const network = {
     const total = el("p", { id: "experiment-total", class: "note" });
     const published = new Published(pack.json("published"));
     root.append(
-      presets({ state }),
+      presets({ state, pack }),
       el(
         "div",
         { class: "experiment" },
