@@ -63,7 +63,7 @@ FEW = [PROGRAMS[0], PROGRAMS[1], PROGRAMS[-1]]
 """The programs of these."""
 
 SCRIPT = """
-import { experiment, settingsOf } from "./live/experiment.js";
+import { learningFields, settingsOf } from "./live/learning.js";
 import { Pack } from "./live/pack.js";
 import { commandOf, pythonOf, tableOf } from "./live/share.js";
 import { State } from "./live/state.js";
@@ -71,14 +71,14 @@ import { Programs, programOf } from "./live/worker.js";
 
 const pack = await Pack.decode(readFileSync("pack", "utf-8"));
 const programs = await Programs.open(pack);
-const state = new State(experiment.fields(pack));
+const state = new State(learningFields(pack));
 const found = [];
 for (const address of given) {
   state.take(address);
   const settings = settingsOf(state);
   const training = await programs.training(programOf(settings));
   training.begin({ ...settings, dropout: settings.hidden ? settings.dropout : 0 });
-  training.advance(settings.iterations);
+  while (!training.finished) training.advance(settings.iterations);
   found.push({
     problems: state.problems,
     error: training.finalError,

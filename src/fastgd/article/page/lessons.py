@@ -128,7 +128,7 @@ def _published(lesson: Mapping[str, Any], results: Sequence[ExperimentResult]) -
     """The last error that the article printed for these settings, and all direction changes."""
     for result in results:
         for setting in result.settings:
-            same = {"alpha": setting.alpha, "hidden": result.experiment.hidden_size[0]}
+            same = {"alpha": setting.alpha, "hidden": sum(result.experiment.hidden_size)}
             errors = setting.errors.published
             if same == {"alpha": 1, "hidden": 4} | lesson["settings"] and errors is not None:
                 layers = [one.published for one in setting.direction_changes]
