@@ -107,6 +107,7 @@ PLACES = """() => ["#lesson-try", "#lesson-status", "#lesson-next", ".lesson-sta
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_moves_while_one_learns(live, width):
     page = live("#language=de", width=width)
+    card(page).wait_for()
     places = [page.page.evaluate(PLACES)]
     for place in range(len(LESSONS)):
         card(page).locator("input").first.check()
