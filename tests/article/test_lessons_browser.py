@@ -147,6 +147,8 @@ def test_the_task_sheet_takes_two_pages(live, language):
         for text in (lesson[language]["question"], *lesson[language]["choices"]):
             assert filled(text, numbers, language) in sheet
         assert filled(lesson[language]["why"], numbers, language) in sheet
+    solutions = page["task-sheet"].locator("h1").nth(1)
+    assert solutions.evaluate("(title) => getComputedStyle(title).breakBefore") == "page"
     page.page.emulate_media(media="null")
     pdf = page.page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 2
