@@ -151,8 +151,8 @@ const found = all.map((settings) => {
   return [state.problems, settings, settingsOf(state), address.endsWith("language=de&lesson=2")];
 });
 const numbers = { a: 0.0011918, b: 4238, c: 0.5 };
-const textIn = (language) => filledText("{a} {b} {c}", numbers, language);
-answer({ found, texts: [textIn("en"), textIn("de")] });
+const inLanguage = (language) => filledText("{a} {b} {c}", numbers, language);
+answer({ found, texts: [inLanguage("en"), inLanguage("de")] });
 """
 
 
