@@ -16,6 +16,7 @@ from fastgd.article import comparison
 from fastgd.article.comparison import DEVIATIONS, TWINS, ExperimentResult
 from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.article.page import live
+from fastgd.article.page.drawings import color_rules
 from fastgd.article.page.markup import Markup, element, join, show_code, show_table
 from fastgd.article.page.sections import SECTIONS, Section, needed
 from fastgd.article.tables import tables, tally_table
@@ -112,6 +113,7 @@ def whole_page(main: Markup, lively: live.Live | None) -> str:
     """Return the page with this content, and with what makes it live."""
     style = _file("page.css")
     policy = ["default-src 'none'", "img-src data:"]
+    style += color_rules(main)
     if lively is not None:
         style += lively.style
         policy.append(lively.policy)

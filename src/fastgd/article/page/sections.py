@@ -31,8 +31,9 @@ def race() -> Any:
     import matplotlib.pyplot as plt
 
     race = fastgd.race(X, y, hidden_size=4, iterations=1000)
-    _, axes = plt.subplots(2, layout="constrained")
-    return fastgd.plots.race(race, race.surface(), ax=tuple(axes))
+    figure = plt.figure(layout="constrained")
+    curves, plane = (each.subplots() for each in figure.subfigures(2))
+    return fastgd.plots.race(race, race.surface(), ax=(curves, plane))
 
 
 def ball() -> Any:
@@ -255,7 +256,6 @@ SECTIONS = (
                 "The other symptom: where it is flat, convergence takes very long or never begins.",
                 "A curve that is flat on the right. From 5 a ball does not move at all; from 3 one "
                 "with alpha 0.1 still rolls after 2,000 steps, and one with alpha 0.9 converges.",
-                kind="png",
             ),
         ),
         live="bucket",
@@ -283,7 +283,6 @@ SECTIONS = (
                 "A surface of four plateaus: high at one corner, where all outputs are wrong, low "
                 "at the opposite one; the path leads down to it.",
                 size=PLANE,
-                kind="png",
             ),
             PageFigure(
                 error_plane_from_above,
