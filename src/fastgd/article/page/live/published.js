@@ -12,13 +12,14 @@ export function publishedOf(facts, { isArticle, hidden, alpha, seed, iterations,
 }
 
 /**
- * Our numbers in the order of what was published, from a finished result: errors, weights, changes.
+ * Our numbers in the order of what was published, from a finished training: errors, weights, changes.
  *
  * `same` tells whether all of them, and the final error, have the bits of those that Python computed.
  */
-export function comparedWith(fact, { recorded, errors, finalError, weights, changes }) {
+export function comparedWith(fact, { moments, finalError }) {
+  const { weights, changes } = moments.at(-1);
   const ours = {
-    errors: fact.iterations.map((iteration) => errors[recorded.indexOf(iteration)]),
+    errors: fact.iterations.map((iteration) => moments.find((moment) => moment.iteration === iteration).error),
     weights: fact.weights.map((_layer, k) => [...weights[k].values]),
     changes: fact.changes.map((_layer, k) => [...changes[k].values]),
   };
@@ -31,17 +32,22 @@ export function comparedWith(fact, { recorded, errors, finalError, weights, chan
   return { ...ours, same };
 }
 
-/** The tables; `show` is called with each result. */
+/** The tables: a view of the network that is trained. */
 export class Published {
   constructor(facts) {
     this.facts = facts;
     this.element = el("div", { class: "published", id: "experiment-published", hidden: true });
   }
 
-  show(result, isArticle) {
-    const fact = result.finished && publishedOf(this.facts, { isArticle, ...result.settings });
+  show(run) {
+    if (run === this.run) {
+      return; // only the iteration that is shown is another one
+    }
+    this.run = run;
+    const { finished, samples: { isArticle }, settings } = run;
+    const fact = finished && publishedOf(this.facts, { isArticle, ...settings });
     this.element.hidden = !fact;
-    this.element.replaceChildren(...(fact ? publishedTables(fact, comparedWith(fact, result), result.settings) : []));
+    this.element.replaceChildren(...(fact ? publishedTables(fact, comparedWith(fact, run), settings) : []));
   }
 }
 
