@@ -9,8 +9,9 @@ from pathlib import Path
 from fastgd.article import comparison, page
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page import live
-from fastgd.article.page.markup import Markup, element
+from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.sections import SECTIONS, Section
+from fastgd.article.page.words import explained
 
 
 def place(section: Section) -> Markup:
@@ -26,8 +27,8 @@ def main() -> None:
     opening = element("div", id="live-opening", class_="live", hidden="")
     title = element("h1", page.TITLE)
     sentence = element("p", page.SENTENCE)
-    main = element("main", title, sentence, opening, *places)
-    html = page.whole_page(main, live.make(published))
+    main = explained(join([title, sentence, opening, *places]))
+    html = page.whole_page(element("main", main), live.make(published))
     Path(sys.argv[1]).write_text(html, encoding="utf-8")
 
 

@@ -19,6 +19,7 @@ from fastgd.article.page import live
 from fastgd.article.page.drawings import color_rules
 from fastgd.article.page.markup import Markup, element, join, show_code, show_table
 from fastgd.article.page.sections import SECTIONS, Section, needed
+from fastgd.article.page.words import explained
 from fastgd.article.tables import tables, tally_table
 from fastgd.checks.messages import warn
 from fastgd.checks.numbers import check_path
@@ -69,7 +70,7 @@ def build(
     >>> from fastgd.article import page
     >>> from fastgd.article.experiments import EXPERIMENTS
     >>> html = page.build(EXPERIMENTS[:1])
-    >>> html.startswith("<!DOCTYPE html>"), html.count("<table>"), html.count("<img ")
+    >>> html.startswith("<!DOCTYPE html>"), html.count("<table>"), html.count("<svg ")
     (True, 2, 1)
     """
     pyplot()  # raises with what to install, before any work
@@ -103,7 +104,8 @@ def build(
         parts.append(element("section", title, table, id=name, aria_labelledby=f"{name}-title"))
     lively = _lively(results) if _is_whole(asked) else None
     opening = _opening(is_live=lively is not None)
-    return whole_page(element("main", opening, *parts, _contents(sections)), lively)
+    content = join([opening, *parts, _contents(sections)])
+    return whole_page(element("main", explained(content)), lively)
 
 
 def _lively(results: Sequence[ExperimentResult]) -> live.Live | None:

@@ -174,10 +174,11 @@ class Section:
 _EXPERIMENTS = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
-def _experiment(name: str, *figures: PageFigure, live: str = "") -> Section:
-    """Make the section of an experiment, with the experiment's title and takeaway."""
+def _experiment(name: str, *figures: PageFigure, live: str = "", more: str = "") -> Section:
+    """Make the section of an experiment, with its title and takeaway, and ``more`` text."""
     experiment = _EXPERIMENTS[name]
-    return Section(name, experiment.title, experiment.part, experiment.takeaway, figures, live)
+    text = f"{experiment.takeaway} {more}".strip()
+    return Section(name, experiment.title, experiment.part, text, figures, live)
 
 
 SECTIONS = (
@@ -187,7 +188,7 @@ SECTIONS = (
         'parts 2 and 3, "Gradient Descent" and "Sometimes It Breaks"',
         "A ball knows only the slope at its place: it moves down by alpha times the slope, until "
         "the slope is 0. That finds the bottom of a bucket. It breaks where slopes are too big, "
-        "where there are several minima, and where slopes are too small.",
+        "where there are several local minima, and where slopes are too small.",
         (
             PageFigure(
                 ball,
@@ -196,8 +197,8 @@ SECTIONS = (
             ),
             PageFigure(
                 slopes_too_big,
-                "Problem 1: where slopes are too big, each step overshoots to a steeper place. "
-                "Solution 1: a smaller alpha.",
+                "Problem 1: where slopes are too big, each step overshoots to a steeper place, "
+                "and the ball diverges. Solution 1: a smaller alpha.",
                 "A parabola with two balls that start at 1: with alpha 1.05 one jumps from side to "
                 "side, ever higher, and diverges; with alpha 0.1 the other one converges.",
             ),
@@ -274,6 +275,8 @@ SECTIONS = (
             "iterations, 0.013 after 10,000 and 0.0046 after 60,000.",
         ),
         live="network",
+        more="In each iteration the four samples pass through two layers, each followed by the "
+        "sigmoid; backpropagation then computes the gradient, and all weights take a step.",
     ),
     _experiment(
         "alpha",
@@ -312,18 +315,20 @@ SECTIONS = (
             size=CHANGES,
         ),
         live="maps",
+        more="With alpha 1000 the first steps are so large that the output is saturated: "
+        "derivatives are nearly 0, and the error stays on a plateau at 0.5.",
     ),
     _experiment(
         "hidden-32",
         PageFigure(
             hidden_sizes,
-            "With 32 hidden units each alpha ends lower than with 4.",
+            "With 32 hidden units each of these alphas ends lower than with 4.",
             "Six curves. After 60,000 iterations the error with 4 hidden units is 0.0116, 0.0032 "
             "and 0.0012 for alpha 0.1, 1 and 10; with 32 units it is 0.0097, 0.0027 and 0.0009.",
         ),
         PageFigure(
             solved,
-            "How many seeds learn XOR at all: 3 units are enough, more of them succeed more often.",
+            "How many seeds learn XOR: some with 2 hidden units, all 200 from 4 units on.",
             "Two curves against the number of hidden units, for alpha 1 and for alpha 10. With 1 "
             "unit no seed learns XOR; with 2 units 28 % and 6 % of them do, with 3 units 89 % and "
             "98 %, from 4 on all of them.",
@@ -333,12 +338,15 @@ SECTIONS = (
         "race",
         "Optimizer race",
         'part 1, "Visualizing the Difference"',
-        "All optimizers train the same network on the same data from the same initial weights, "
-        "each with an alpha that suits it: their errors, and their paths on the loss surface.",
+        "Ten optimizers train the same network on the same data from the same initial weights, "
+        "each with an alpha that suits it: gradient descent, momentum, Nesterov, AdaGrad, RMSProp, "
+        "AdaDelta, Adam, AdamW, Rprop and Levenberg-Marquardt. Their errors, and their paths on "
+        "the loss surface:",
         (
             PageFigure(
                 race,
-                "All optimizers learn XOR. On the surface a circle is the start, a star the end.",
+                "All but Rprop learn XOR in 1,000 iterations. On the surface a circle is the start, a "
+                "star the end.",
                 "Above, the curves of the error over 1,000 iterations: Levenberg-Marquardt is "
                 "there after 19, at 0.000003; of the others AdaDelta ends lowest, at 0.0032, then "
                 "Adam and RMSProp, then Nesterov, gradient descent, momentum and "

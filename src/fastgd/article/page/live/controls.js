@@ -6,7 +6,7 @@
  * `id` of its own.
  */
 
-import { el } from "./dom.js";
+import { el, termButton } from "./dom.js";
 
 /**
  * A slider on a `scale` (see scales.js), with a text box for exactly the number that one types.
@@ -83,7 +83,7 @@ export function flagControl({ state, field, label }) {
   state.on([field], show);
   show();
   const line = el("label", { class: "flag" }, box, el("span", {}, label));
-  return el("div", { class: "control" }, line, problemOf(state, field, box));
+  return el("div", { class: "control" }, el("div", { class: "beside" }, line, termButton(label)), problemOf(state, field, box));
 }
 
 /** A button with an action. */
@@ -152,7 +152,7 @@ function controlGroup(state, field, label, hint, inLine, below, id = field) {
   return el(
     "div",
     { class: "control" },
-    el("div", {}, el("label", { for: `control-${id}` }, label), ...hintOf(id, hint)),
+    el("div", {}, el("label", { for: `control-${id}` }, label), termButton(label), ...hintOf(id, hint)),
     el("div", { class: "beside" }, ...inLine),
     ...below,
     problemOf(state, field, inLine[0], id),

@@ -29,6 +29,13 @@ function filled(element, { on = {}, ...attributes }, children) {
   return element;
 }
 
+/** The button that opens the sentence about a word (see words.py), or about its singular; nothing if there is none. */
+export function termButton(word, text = "?") {
+  const letters = word.split(":")[0].toLowerCase().replace(/[^a-z]/g, "");
+  const id = [letters, letters.replace(/s$/, "")].map((each) => `term-${each}`).find((each) => document.getElementById(each));
+  return id ? el("button", { type: "button", class: "term", popovertarget: id, "aria-label": text === "?" && `${word}, explained` }, text) : "";
+}
+
 /** The colors of the style sheet, by name: ink, soft, paper, grid, accent, and a list of series. */
 export function colors() {
   const style = getComputedStyle(document.documentElement);

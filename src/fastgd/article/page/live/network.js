@@ -3,7 +3,7 @@
 import { button, choiceControl, flagControl, sliderControl, textControl } from "./controls.js";
 import { readable } from "./charts.js";
 import { Diagram } from "./diagram.js";
-import { el } from "./dom.js";
+import { el, termButton } from "./dom.js";
 import { ErrorCurve } from "./error_curve.js";
 import { MOST_SEED } from "./learning.js";
 import { Matrix, totalOf } from "./matrix.js";
@@ -65,8 +65,10 @@ export const network = {
 function controlsOf(state, optimizers) {
   const suits = el("span");
   const use = button("use it", () => state.set({ alpha: optimizers[state.get("optimizer")] }), { id: "use-race-alpha" });
-  const suiting = el("p", { class: "suits" }, suits, use);
+  const chosen = el("span");
+  const suiting = el("p", { class: "suits" }, chosen, suits, use);
   const show = () => {
+    chosen.replaceChildren(termButton(state.get("optimizer"), `What ${state.get("optimizer")} does`));
     const alpha = optimizers[state.get("optimizer")];
     suits.textContent = `Alpha that suits it in the race: ${alpha}`;
     use.hidden = alpha === state.get("alpha");
