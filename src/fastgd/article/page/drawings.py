@@ -146,7 +146,7 @@ class _Writer:
         if clip := given.get("clip-path"):
             found["clip-path"] = clip.replace("#", f"#{self._name}-")
         if link := given.get(_LINK):
-            found["href"] = link.replace("\n", "").replace("#", f"#{self._name}-")
+            found["href"] = "".join(link.split()).replace("#", f"#{self._name}-")
         return found
 
 
@@ -205,9 +205,10 @@ def _short_path(path: str, digits: int) -> str:
     Examples
     --------
     >>> _short_path("M 10.04 20 L 11.12 20.56 L 11.13 20.56 z", 1)
-    'm10 20l1.1 .6z'
+    'm10 20 1.1 .6z'
     """
-    written, at, last = [], np.zeros(2), ""
+    written, last = [], ""
+    at = start = np.zeros(2)
     for command, numbers in _PATH.findall(path):
         if command in "zZ":
             written.append("z")

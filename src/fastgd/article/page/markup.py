@@ -18,6 +18,7 @@ from fastgd.article.page.drawings import drawing
 from fastgd.article.tables import ArticleTable, Cell, Marked, NumbersCell
 from fastgd.plots.style import pyplot, styled
 
+
 class Markup(str):
     """HTML that must not be escaped again."""
 

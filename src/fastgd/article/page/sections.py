@@ -32,7 +32,7 @@ def race() -> Any:
 
     race = fastgd.race(X, y, hidden_size=4, iterations=1000)
     figure = plt.figure(layout="constrained")
-    curves, plane = (each.subplots() for each in figure.subfigures(2))
+    curves, plane = (half.subplots() for (half,) in figure.subfigures(2, squeeze=False))
     return fastgd.plots.race(race, race.surface(), ax=(curves, plane))
 
 
@@ -235,10 +235,10 @@ SECTIONS = (
         "error-plane",
         "The loss surface",
         'part 4, "2 Layer Neural Network"',
-        "A network with two inputs and no hidden layer has two weights. For each pair of them, from "
-        "-10 to 10, it has an error: these are the heights of its loss surface, on which training "
-        "is a path downward, as a ball's. The error is lowest where the first weight is high and the "
-        "second one low.",
+        "A network with two inputs and no hidden layer has two weights. For each pair of them, "
+        "from -10 to 10, it has an error: these are the heights of its loss surface, on which "
+        "training is a path downward, as a ball's. The error is lowest where the first weight is "
+        "high and the second one low.",
         (
             PageFigure(
                 error_plane,
@@ -345,8 +345,8 @@ SECTIONS = (
         (
             PageFigure(
                 race,
-                "All but Rprop learn XOR in 1,000 iterations. On the surface a circle is the start, a "
-                "star the end.",
+                "All but Rprop learn XOR in 1,000 iterations. On the surface a circle is the "
+                "start, a star the end.",
                 "Above, the curves of the error over 1,000 iterations: Levenberg-Marquardt is "
                 "there after 19, at 0.000003; of the others AdaDelta ends lowest, at 0.0032, then "
                 "Adam and RMSProp, then Nesterov, gradient descent, momentum and "

@@ -1,7 +1,7 @@
 """Words that a beginner lacks: explained where they first occur, in one sentence, on a tap.
 
-A word is a button that opens its sentence, without JavaScript. The live parts have such buttons, too
-(``termButton`` in ``live/dom.js``).
+A word is a button that opens its sentence, without JavaScript. The live parts have such buttons,
+too: ``termButton`` in ``live/dom.js``.
 """
 
 import json
