@@ -90,6 +90,10 @@ def test_it_prints_on_twelve_pages_of_a4(visit, article_page):
     page.wait_for_selector("#experiment-final-error[data-finished=true]")
     printed = page.pdf(format="A4", print_background=True)
     assert 6 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 12
+    assert not page.locator(".was-dark").count()
+    page.emulate_media(color_scheme="dark")
+    page.pdf()
+    assert page.locator(".was-dark").count() == 1, "its canvases are turned into light ones"
 
 
 def test_on_paper_pictures_keep_their_shape_and_controls_are_left_out(visit, article_page):

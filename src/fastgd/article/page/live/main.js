@@ -46,6 +46,9 @@ async function startSections() {
     await begin(section);
   }
   state.announce();
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const { classList } = document.documentElement; // which tells that canvases have the colors of the dark
+  addEventListener("beforeprint", () => classList.toggle("was-dark", dark.matches));
 }
 
 function need(missing) {
