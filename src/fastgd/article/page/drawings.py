@@ -22,8 +22,6 @@ _SHARP = 144
 _AS_IT_IS = "as-it-is"
 """Group of what stands on a colored cell, and keeps its own color."""
 
-_OPTIONS = {"svg.fonttype": "none", "savefig.transparent": True, "savefig.dpi": _SHARP}
-
 _LINK = "{http://www.w3.org/1999/xlink}href"
 
 _FONT = "font-family"
@@ -43,7 +41,7 @@ GROUNDS = {"light": "ffffff", "dark": "15181b"}
 def drawing(figure: Any, name: str) -> tuple[str, str]:
     """Return a figure's SVG: its view box, and its elements. ``name`` makes its ids unique."""
     _prepare(figure)
-    with pyplot().rc_context(_OPTIONS):
+    with pyplot().rc_context({"svg.fonttype": "none"}):
         root = ElementTree.fromstring(encode(figure, "svg", dpi=_SHARP, transparent=True))
     ids = set(re.findall(r"#([\w-]+)", ElementTree.tostring(root, "unicode")))
     return root.attrib["viewBox"], "".join(_Writer(name, ids).children(root))
