@@ -94,7 +94,7 @@ export class Outputs {
     const rows = outputsOf(X, layers).map((output, n) => {
       const bar = el("span", { class: "bar", "aria-hidden": "true" });
       bar.style.setProperty("--share", `${Math.round(100 * output)}%`);
-      bar.style.setProperty("--target", `${Math.round(100 * y[n])}%`);
+      bar.style.setProperty("--target", `${Math.round(100 * Math.min(Math.max(y[n], 0), 1))}%`);
       const cells = [X[n].map((x) => readable(x)).join(", "), readable(y[n]), output.toFixed(4)];
       return el("tr", {}, ...cells.map((text) => el("td", {}, text)), el("td", {}, bar));
     });

@@ -6,7 +6,7 @@ import { Player } from "./player.js";
 import { choice, count, flag, number } from "./state.js";
 
 export const MOST_SEED = 2 ** 32 - 1;
-const TRAINED_BY = ["alpha", "hidden", "seed", "iterations", "optimizer", "bias", "dropout", "data"];
+const TRAINED_BY = ["alpha", "hidden", "seed", "iterations", "optimizer", "bias", "dropout", "data", "scaled"];
 
 /** The fields of the state that it is trained by. */
 export function learningFields(pack) {
@@ -19,6 +19,7 @@ export function learningFields(pack) {
     bias: flag("bias", false),
     dropout: rate("dropout", 0, 0.9, 0.05),
     data: dataField,
+    scaled: flag("scaled", false),
   };
 }
 

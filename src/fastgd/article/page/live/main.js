@@ -29,7 +29,9 @@ async function startSections() {
   need(["WebAssembly", "Worker", "DecompressionStream"].filter((name) => !(name in globalThis)));
   const pack = await Pack.decode(document.getElementById("live-pack").textContent);
   need(WebAssembly.validate(pack.bytes("exact roller")) ? [] : ["WebAssembly with SIMD"]);
-  const state = new State(Object.assign(learningFields(pack), ...SECTIONS.map(({ fields }) => fields(pack))));
+  const fields = Object.assign({}, ...SECTIONS.map((section) => section.fields(pack)));
+  const place = { initial: "", read: String, write: String };
+  const state = new State({ ...learningFields(pack), ...fields, section: place });
   const source = document.getElementById("live-worker").textContent;
   const trainer = await Trainer.start(source, pack);
   const learning = new Learning({ state, trainer });
@@ -40,12 +42,36 @@ async function startSections() {
     return fill({ state, trainer, pack, root, learning });
   };
   await begin(first);
-  state.follow(window); // the network trains while the others are built
+  const opened = state.follow(window, goTo); // the network trains while the others are built
   for (const section of others) {
     await new Promise((resolve) => setTimeout(resolve)); // and may show what it gets
     await begin(section);
   }
   state.announce();
+  goTo(opened);
+  for (const event of ["input", "change", "click"]) {
+    document.addEventListener(event, ({ target }) => noteUse(state, target), { capture: true }); // before a link is copied
+  }
+}
+
+/** The section whose control was used last is in the address; that of the first screen is "". */
+function noteUse(state, target) {
+  const isControl = target.closest(".live")?.contains(target.closest("button, input, select, textarea, canvas, summary"));
+  const section = target.closest("section")?.id ?? "";
+  if (isControl && section !== state.get("section")) {
+    state.set({ section });
+  }
+}
+
+/** Show a section, and keep it where it is while what is above it gets its size, until the reader does something. */
+function goTo(id) {
+  const section = document.getElementById(id);
+  if (section) {
+    const keep = new ResizeObserver(() => section.scrollIntoView());
+    const leave = () => keep.disconnect();
+    ["wheel", "touchstart", "pointerdown", "keydown"].forEach((event) => addEventListener(event, leave, { once: true }));
+    keep.observe(document.body);
+  }
 }
 
 function need(missing) {

@@ -14,6 +14,7 @@ export const ARTICLE_SETTINGS = {
   bias: false,
   dropout: 0,
   data: "",
+  scaled: false,
 };
 
 /** Presets: `sets` differs from the article's network, `quote` is the article's, `so` is ours. */
