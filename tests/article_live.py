@@ -25,7 +25,7 @@ def trained(X=XOR[0], y=XOR[1], **settings):
 
 
 def changes_of(run):
-    """The rows of direction changes that the page shows: of each layer, and below it of its biases."""
+    """The rows of direction changes that the page shows: of each layer, and below of its biases."""
     layers = [layer.tolist() for layer in run.direction_changes]
     if len(layers) == 2:  # the weights to the output are a row here
         layers[1] = [[row[0] for row in layers[1]]]

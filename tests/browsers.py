@@ -1,8 +1,8 @@
 """Chromium, Firefox and WebKit without a window, where they are, behind the same few calls.
 
-The latter two speak WebDriver, the standard for driving a browser: WebKit over HTTP, through the program that
-Debian's package webkit2gtk-driver brings; Firefox over Marionette, its own socket with the same
-commands, since Debian has no geckodriver.
+The latter two speak WebDriver, the standard for driving a browser: WebKit over HTTP, through a
+program of Debian's package webkit2gtk-driver; Firefox over Marionette, a socket of its own with the
+same commands, since Debian has no geckodriver.
 """
 
 import json
@@ -53,7 +53,7 @@ const given = [...arguments], done = given.pop();
 
 
 class Driven:
-    """A browser: what it is told is a command of WebDriver with its parameters."""
+    """A browser that is told what to do by commands: those of WebDriver, unless a class knows better."""
 
     def open(self, path, place=""):
         """Go to a page, from an empty one: an address that differs by its place loads anew."""
@@ -78,29 +78,20 @@ for (;;) {{
 }}"""
         return self.run(script, *given)
 
-    def resize(self, width, height):
-        """Give the page (not the window) this size."""
-        self._resize(width, height)
-        for _ in range(3):  # what the window has around the page is known now
-            inner = self.run("return [innerWidth, innerHeight]")
-            if inner == [width, height]:
-                return
-            self._resize(width, height, *inner)
-            time.sleep(0.3)
-        assert self.run("return [innerWidth, innerHeight]") == [width, height]
-
     def screenshot(self):
         """What is seen of the page, as a PNG."""
-        return b64decode(self.command("look", {}))
+        return b64decode(self.command("look", {"full": False}))
+
+    def resize(self, width, height):
+        """Give the page (not the window) this size."""
+        raise NotImplementedError
 
     def messages(self):
-        """What the page has said on the console, with errors that nobody caught."""
+        """What the page has said on the console, with errors that nobody caught, since the last time."""
         raise NotImplementedError
 
     def command(self, name, parameters):
-        raise NotImplementedError
-
-    def _resize(self, width, height, inner_width=None, inner_height=None):
+        """Do one thing: go to an address, run a script, look at the page."""
         raise NotImplementedError
 
 
@@ -114,8 +105,9 @@ class Chromium(Driven):
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
 
-    def command(self, name, parameters):
-        return self.page.goto(parameters["url"]) and None
+    def open(self, path, place=""):
+        self.page.goto("about:blank")
+        self.page.goto(path.as_uri() + place)
 
     def run(self, script, *given):
         return self.page.evaluate(f"async (given) => {{ {script} }}", list(given))
@@ -131,14 +123,16 @@ class Chromium(Driven):
         return found
 
 
+OVER_MARIONETTE = {
+    "go": "WebDriver:Navigate",
+    "run": "WebDriver:ExecuteAsyncScript",
+    "look": "WebDriver:TakeScreenshot",
+}
+OVER_HTTP = {"go": "url", "run": "execute/async", "look": "screenshot"}
+
+
 class Firefox(Driven):
     """Over Marionette: messages are JSON, each after its length and a colon."""
-
-    NAMES = {
-        "go": "WebDriver:Navigate",
-        "run": "WebDriver:ExecuteAsyncScript",
-        "look": "WebDriver:TakeScreenshot",
-    }
 
     def __init__(self, port, log):
         self.log = log
@@ -161,7 +155,7 @@ class Firefox(Driven):
 
     def command(self, name, parameters):
         self.count += 1
-        message = json.dumps([0, self.count, self.NAMES.get(name, name), parameters]).encode()
+        message = json.dumps([0, self.count, OVER_MARIONETTE.get(name, name), parameters]).encode()
         self.socket.sendall(b"%d:%s" % (len(message), message))
         _, _, error, result = self._receive()
         assert error is None, f"{error['error']}: {error['message']}"
@@ -174,7 +168,7 @@ class Firefox(Driven):
         yield
         self.command("Marionette:SetContext", {"value": "content"})
 
-    def _resize(self, width, height, inner_width=None, inner_height=None):
+    def resize(self, width, height):
         script = """
 const [width, height] = given, { style } = window.gBrowser.selectedBrowser;
 for (const [name, value] of Object.entries({ width, height })) {
@@ -215,9 +209,7 @@ addEventListener("securitypolicyviolation", ({ blockedURI, violatedDirective }) 
 
 
 class WebKit(Driven):
-    """Over HTTP. While it is driven it keeps what a page says to itself: so a page's copy listens."""
-
-    NAMES = {"go": ("POST", "url"), "run": ("POST", "execute/async"), "look": ("GET", "screenshot")}
+    """Over HTTP. While it is driven, it tells nobody what a page says: so a copy of it listens."""
 
     def __init__(self, port, folder):
         self.folder = folder
@@ -237,7 +229,7 @@ class WebKit(Driven):
         super().open(copy, place)
 
     def _ask(self, method, path, parameters=None):
-        body = None if parameters is None else json.dumps(parameters).encode()
+        body = json.dumps(parameters).encode() if method == "POST" else None
         request = urllib.request.Request(
             self.address + path,
             data=body,
@@ -252,15 +244,20 @@ class WebKit(Driven):
             raise AssertionError(f"{found['error']}: {found['message']}") from None
 
     def command(self, name, parameters):
-        method, path = self.NAMES[name]
-        return self._ask(method, f"/{path}", None if method == "GET" else parameters)
+        method = "GET" if name == "look" else "POST"
+        return self._ask(method, f"/{OVER_HTTP[name]}", parameters)
 
-    def _resize(self, width, height, inner_width=None, inner_height=None):
-        rect = self._ask("GET", "/window/rect")
-        more = [0, 0]
-        if inner_width is not None:
-            more = [rect["width"] - inner_width, rect["height"] - inner_height]
-        self._ask("POST", "/window/rect", {"width": width + more[0], "height": height + more[1]})
+    def resize(self, width, height):
+        more = 0, 0  # what the window has around the page
+        for _ in range(20):
+            size = {"width": width + more[0], "height": height + more[1]}
+            window = self._ask("POST", "/window/rect", size)
+            inner = self.run("return [innerWidth, innerHeight]")
+            if inner == [width, height]:
+                return
+            more = window["width"] - inner[0], window["height"] - inner[1]
+            time.sleep(0.1)
+        raise AssertionError(f"the page is {inner} large, not {[width, height]}")
 
     def messages(self):
         return self.run("return heard.splice(0);")

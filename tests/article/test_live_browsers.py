@@ -1,4 +1,4 @@
-"""The page in Chromium, Firefox and WebKit: the digits of Python in each, and nothing to complain."""
+"""The page in Chromium, Firefox and WebKit: the digits of Python in each, and no complaints."""
 
 from functools import cache
 from io import BytesIO
@@ -36,8 +36,9 @@ SHOWN = """await (async () => {
   const error = document.getElementById("experiment-final-error");
   if (error?.dataset.finished !== "true") return null;
   const rows = document.querySelectorAll("#experiment-changes tbody tr");
-  const changes = [...rows].map((row) => [...row.querySelectorAll("td")].map((td) => td.textContent));
-  return rows.length ? { error: error.textContent, changes: changes.filter((row) => row.length) } : null;
+  const cells = [...rows].map((row) => [...row.querySelectorAll("td")]);
+  const changes = cells.map((row) => row.map(({ textContent }) => textContent));
+  return rows.length ? { error: error.textContent, changes } : null;
 })()"""
 """What the page says of a training that is over."""
 
@@ -76,7 +77,7 @@ def test_the_digits_of_python(driven, article_page):
 
 
 def test_the_first_curve(driven, article_page, record_property):
-    """Reported, and bounded where the machine is busy with other tests; bench/live_page.py measures."""
+    """Reported; how fast it is on a machine that isn't busy is measured by bench/live_page.py."""
     driven.open(article_page)
     driven.until("document.getElementById('experiment-final-error')?.textContent")
     seconds = driven.run("return performance.now() / 1000")
