@@ -53,7 +53,7 @@ const given = [...arguments], done = given.pop();
 
 
 class Driven:
-    """A browser that is told what to do by commands: those of WebDriver, unless a class knows better."""
+    """A browser that does what it is told: commands of WebDriver, unless a class knows better."""
 
     def open(self, path, place=""):
         """Go to a page, from an empty one: an address that differs by its place loads anew."""
@@ -87,7 +87,7 @@ for (;;) {{
         raise NotImplementedError
 
     def messages(self):
-        """What the page has said on the console, with errors that nobody caught, since the last time."""
+        """What the page has said since the last time, with errors that nobody caught."""
         raise NotImplementedError
 
     def command(self, name, parameters):
