@@ -220,7 +220,8 @@ def test_what_scrolls_can_be_reached_and_has_a_name(tree):
     assert len(boxes) > 15
     for box in boxes:
         assert box.attributes["tabindex"] == "0"
-        assert box.attributes["role"] == "region"
+        # tables of the same name are no landmarks: those must differ
+        assert box.attributes["role"] == ("region" if box.name == "pre" else "group")
         assert box.attributes["aria-label"]
     for table in tree.all("table"):
         assert table.parent.attributes["class"] == "scroll"

@@ -85,7 +85,7 @@ def show_table(table: ArticleTable) -> Markup:
     whole = element("table", title, element("thead", head), *groups)
     # A box that scrolls must be reachable by keyboard, and then it needs a label.
     box = element(
-        "div", whole, class_="scroll", tabindex="0", role="region", aria_label=table.caption
+        "div", whole, class_="scroll", tabindex="0", role="group", aria_label=table.caption
     )
     return join([box, *(element("p", note, class_="note") for note in table.notes)])
 

@@ -47,7 +47,7 @@ export class Matrix {
     this.write = write;
     this.caption = el("caption", {}, caption);
     this.table = el("table", { class: "matrix" }, this.caption);
-    this.element = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, this.table);
+    this.element = el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption }, this.table);
     this.shape = "";
   }
 

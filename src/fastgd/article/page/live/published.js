@@ -116,5 +116,5 @@ function numbersTable(caption, headings, rows, id) {
     el("tr", {}, el("th", { scope: "row", class: "right" }, name), ...cells.map((cell) => el("td", { class: "right" }, cell))),
   );
   const made = el("table", { id }, el("caption", {}, el("span", {}, caption)), el("thead", {}, head), el("tbody", {}, ...body));
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, made);
+  return el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption }, made);
 }
