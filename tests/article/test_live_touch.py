@@ -1,4 +1,4 @@
-"""Nothing moves while it is used: the page under a finger, at the widths of a phone and a desktop."""
+"""Nothing moves while it is used: the page under a finger, on a phone and on a desktop."""
 
 import pytest
 
@@ -11,7 +11,7 @@ SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 WATCH = """
 globalThis.shifts = [];
 const place = ({ x, y, width, height }) => [x, y, width, height].map(Math.round).join(" ");
-const nameOf = (node) => (node?.nodeType === 1 ? node.outerHTML : `text: ${node?.textContent}`).slice(0, 80);
+const nameOf = (node) => (node?.outerHTML ?? `text: ${node?.textContent}`).slice(0, 80);
 new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value, sources }) =>
   [value.toPrecision(2), ...sources.map(({ node, previousRect, currentRect }) =>
     `${nameOf(node)} ${place(previousRect)} -> ${place(currentRect)}`)].join("; "),

@@ -57,7 +57,7 @@ FIRST = {
     "alpha": "#slider-alpha",
     "the curve": "#experiment-chart",
     "time": "#live-opening .player",
-    "the answers": "#live-opening .outputs",
+    "the answers": "#live-opening .answers",
 }
 """What a reader sees before anything else."""
 
@@ -74,7 +74,7 @@ def test_the_first_screen(opened, width, height):
     assert outside == {}
     assert page.evaluate("scrollY") == 0
     shown = page.locator(FIRST["the answers"]).inner_text()
-    assert len(set(shown.split())) > 4
+    assert len(set(shown.split())) > 4, shown
 
 
 FRAMES = """
