@@ -23,11 +23,7 @@ def main() -> None:
     """Write the page to the file that is named."""
     published = [comparison.run(each) for each in EXPERIMENTS if each.published]
     places = [place(section) for section in SECTIONS if section.live]
-    opening = element("div", id="live-opening", class_="live", hidden="")
-    title = element("h1", page.TITLE)
-    sentence = element("p", page.SENTENCE)
-    main = element("main", title, sentence, opening, *places)
-    html = page.whole_page(main, live.make(published))
+    html = page.whole_page(element("main", *places), live.make(published))
     Path(sys.argv[1]).write_text(html, encoding="utf-8")
 
 

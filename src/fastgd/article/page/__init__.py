@@ -33,11 +33,6 @@ ENDINGS = (".html", ".htm")
 
 TITLE = "A Neural Network in 13 lines of Python, Part 2: Gradient Descent"
 
-SENTENCE = (
-    "A tiny network learns from four examples by gradient descent: find the alpha, the size of its "
-    "steps, with which it learns best."
-)
-
 ARTICLE = "https://iamtrask.github.io/2015/07/27/python-network-part2/"
 
 
@@ -101,8 +96,8 @@ def build(
         table = show_table(tally_table(tally))
         parts.append(element("section", title, table, id=name, aria_labelledby=f"{name}-title"))
     lively = _lively(results) if _is_whole(asked) else None
-    opening = _opening(is_live=lively is not None)
-    return whole_page(element("main", opening, *parts, _contents(sections)), lively)
+    introduction = _introduction(sections, is_live=lively is not None)
+    return whole_page(element("main", introduction, *parts), lively)
 
 
 def _lively(results: Sequence[ExperimentResult]) -> live.Live | None:
@@ -174,17 +169,18 @@ def _file(name: str) -> str:
     return files("fastgd.article.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _opening(*, is_live: bool) -> Markup:
-    """Return the first screen: the title, one sentence, and the place of the live curve."""
-    place = element("div", id="live-opening", class_="live", hidden="")
-    return join([element("h1", TITLE), element("p", SENTENCE), *([place] if is_live else [])])
-
-
-def _contents(sections: Sequence[Section]) -> Markup:
-    """Return the end of the page: what it is, its sections, and how it compares numbers."""
+def _introduction(sections: Sequence[Section], *, is_live: bool) -> Markup:
     links = [
         element("li", element("a", section.title, href=f"#{section.name}")) for section in sections
     ]
+    live_hint = element(  # which the page's script shows once it has started
+        "p",
+        "This page is live: ",
+        element("a", "move a slider", href="#thirteen-lines"),
+        ", and the network trains in your browser.",
+        class_="live-hint",
+        hidden="",
+    )
     comparing = element(
         "p",
         f"Each run has up to {TWINS} twins, whose initial weights differ only in the last "
@@ -198,21 +194,24 @@ def _contents(sections: Sequence[Section]) -> Markup:
         element("span", "differs", class_="differs"),
         ".",
     )
-    return element(
-        "section",
-        element("h2", "About this page", id="about-title"),
-        element(
-            "p",
-            "The experiments and figures of ",
-            element("a", "iamtrask's article", href=ARTICLE),
-            " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
-            "that made it.",
-        ),
-        element("nav", element("ol", *links), aria_label="Sections"),
-        element("h3", "How published numbers are compared with these"),
-        comparing,
-        id="about",
-        aria_labelledby="about-title",
+    return join(
+        [
+            element("h1", TITLE),
+            element(
+                "p",
+                "The experiments and figures of ",
+                element("a", "iamtrask's article", href=ARTICLE),
+                " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
+                "that made it.",
+            ),
+            *([live_hint] if is_live else []),
+            element("nav", element("ol", *links), aria_label="Sections"),
+            element(
+                "details",
+                element("summary", "How published numbers are compared with these"),
+                comparing,
+            ),
+        ]
     )
 
 

@@ -180,6 +180,36 @@ def _experiment(name: str, *figures: PageFigure, live: str = "") -> Section:
 
 
 SECTIONS = (
+    _experiment(
+        "thirteen-lines",
+        PageFigure(
+            thirteen_lines,
+            "The error of the thirteen lines while they learn XOR.",
+            "A falling curve: the mean absolute error is 0.496 at first, 0.099 after 1,000 "
+            "iterations, 0.013 after 10,000 and 0.0046 after 60,000.",
+        ),
+        live="experiment",
+    ),
+    Section(
+        "race",
+        "Optimizer race",
+        'part 1, "Visualizing the Difference"',
+        "All optimizers train the same network on the same data from the same initial weights, "
+        "each with an alpha that suits it: their errors, and their paths on the loss surface.",
+        (
+            PageFigure(
+                race,
+                "All optimizers learn XOR. On the surface a circle is the start, a star the end.",
+                "Above, the curves of the error over 1,000 iterations: Levenberg-Marquardt is "
+                "there after 19, at 0.000003; of the others AdaDelta ends lowest, at 0.0032, then "
+                "Adam and RMSProp, then Nesterov, gradient descent, momentum and "
+                "AdamW; AdaGrad ends at 0.037, and Rprop, whose steps have grown until the "
+                "sigmoids are saturated, at 0.125. Below, their paths over two weights: all start "
+                "at the same place and take different ways, Rprop out of the plot.",
+                size=(5.0, 7.6),
+            ),
+        ),
+    ),
     Section(
         "bucket",
         "The ball in the bucket",
@@ -230,14 +260,22 @@ SECTIONS = (
         ),
         live="bucket",
     ),
+    _experiment(
+        "two-layer",
+        PageFigure(
+            two_layer,
+            "The two weights: that of the first input ends high, the other one low.",
+            "Two curves: the weight of input 1 rises from -0.17 to 5.28, that of input 2 falls "
+            "from 0.44 to -5.28.",
+        ),
+    ),
     Section(
         "error-plane",
         "The loss surface",
         'part 4, "2 Layer Neural Network"',
-        "A network with two inputs and no hidden layer has two weights. For each pair of them, from "
-        "-10 to 10, it has an error: these are the heights of its loss surface, on which training "
-        "is a path downward, as a ball's. The error is lowest where the first weight is high and the "
-        "second one low.",
+        "The loss surface of that network: the error for every possible set of its two weights, "
+        "from -10 to 10, and the path of its training. The error is lowest where the first weight "
+        "is high and the second one low.",
         (
             PageFigure(
                 error_plane,
@@ -256,25 +294,6 @@ SECTIONS = (
             ),
         ),
         live="plane",
-    ),
-    _experiment(
-        "two-layer",
-        PageFigure(
-            two_layer,
-            "The two weights: that of the first input ends high, the other one low.",
-            "Two curves: the weight of input 1 rises from -0.17 to 5.28, that of input 2 falls "
-            "from 0.44 to -5.28.",
-        ),
-    ),
-    _experiment(
-        "thirteen-lines",
-        PageFigure(
-            thirteen_lines,
-            "The error of the thirteen lines while they learn XOR.",
-            "A falling curve: the mean absolute error is 0.496 at first, 0.099 after 1,000 "
-            "iterations, 0.013 after 10,000 and 0.0046 after 60,000.",
-        ),
-        live="network",
     ),
     _experiment(
         "alpha",
@@ -328,26 +347,6 @@ SECTIONS = (
             "Two curves against the number of hidden units, for alpha 1 and for alpha 10. With 1 "
             "unit no seed learns XOR; with 2 units 28 % and 6 % of them do, with 3 units 89 % and "
             "98 %, from 4 on all of them.",
-        ),
-    ),
-    Section(
-        "race",
-        "Optimizer race",
-        'part 1, "Visualizing the Difference"',
-        "All optimizers train the same network on the same data from the same initial weights, "
-        "each with an alpha that suits it: their errors, and their paths on the loss surface.",
-        (
-            PageFigure(
-                race,
-                "All optimizers learn XOR. On the surface a circle is the start, a star the end.",
-                "Above, the curves of the error over 1,000 iterations: Levenberg-Marquardt is "
-                "there after 19, at 0.000003; of the others AdaDelta ends lowest, at 0.0032, then "
-                "Adam and RMSProp, then Nesterov, gradient descent, momentum and "
-                "AdamW; AdaGrad ends at 0.037, and Rprop, whose steps have grown until the "
-                "sigmoids are saturated, at 0.125. Below, their paths over two weights: all start "
-                "at the same place and take different ways, Rprop out of the plot.",
-                size=(5.0, 7.6),
-            ),
         ),
     ),
 )

@@ -129,8 +129,8 @@ def bundled(entry: str, call: str) -> str:
 SAMPLES, INPUTS, UNITS = 64, 8, 32
 """The most samples, inputs and hidden units of a network on the page."""
 
-RECORDS = 3
-"""Errors that the kernel records at a time: of the first iteration, of a later one, and the final one."""
+RECORDS = 601
+"""The most recorded errors of a training."""
 
 BASE = 65_536
 """Address of an image."""

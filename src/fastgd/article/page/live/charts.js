@@ -95,8 +95,8 @@ export class Chart {
     this.paint(this);
   }
 
-  /** Scales of both axes (see scales.js), with their names; `ticks` of the one upward are numbers, which `label` writes, as `stop` those of the other one, `stops`. */
-  axes({ x, y, across, upward, ticks = ticksOf(y, 5), label = readable, stops, stop = readable }) {
+  /** Scales of both axes (see scales.js), with their names; `ticks` of the one upward are numbers, which `label` writes. */
+  axes({ x, y, across, upward, ticks = ticksOf(y, 5), label = readable }) {
     Object.assign(this, { x, y });
     const { context, box, colors: { grid, soft } } = this;
     context.font = this.font;
@@ -112,8 +112,8 @@ export class Chart {
     }
     context.textAlign = "center";
     const right = box.left + box.width + CHART_MARGIN.right;
-    const labels = (stops ?? ticksOf(x, box.width / 90)).map((tick) => {
-      const text = stop(tick);
+    const labels = ticksOf(x, box.width / 90).map((tick) => {
+      const text = readable(tick);
       const { width } = context.measureText(text);
       return { text, width, at: Math.min(this.left(tick), right - width / 2) };
     });

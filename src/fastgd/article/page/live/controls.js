@@ -2,8 +2,7 @@
  * Controls tied to fields of the state: whatever changes a field, its control shows it.
  *
  * Elements have ids by field: `control-...` is the text box, list or checkbox, `slider-...` the
- * slider next to it, `problem-...` the sentence about what can't be. A field's second slider has an
- * `id` of its own.
+ * slider next to it, `problem-...` the sentence about what can't be.
  */
 
 import { el } from "./dom.js";
@@ -14,12 +13,12 @@ import { el } from "./dom.js";
  *
  * Ticks can be clicked; `name` turns their numbers into labels. A pointer snaps to ticks, keys don't.
  */
-export function sliderControl({ state, field, id = field, label, scale, hint, name = String }) {
+export function sliderControl({ state, field, label, scale, hint, name = String }) {
   let snap = false;
   let own = false; // whether the change comes from the slider: then its thumb stays where the hand has it
   const slider = el("input", {
     type: "range",
-    id: `slider-${id}`,
+    id: `slider-${field}`,
     min: 0,
     max: scale.steps,
     step: 1,
@@ -53,7 +52,7 @@ export function sliderControl({ state, field, id = field, label, scale, hint, na
   state.on([field], show);
   show();
   const marks = ticks.length ? [el("div", { class: "ticks" }, ...ticks)] : [];
-  return controlGroup(state, field, label, hint, [textBox(state, field, hint, id)], [slider, ...marks], id);
+  return controlGroup(state, field, label, hint, [textBox(state, field, hint)], [slider, ...marks]);
 }
 
 /** A text box for a number or a short text; `extra` are elements that stand next to it. */
@@ -95,13 +94,13 @@ export function button(text, action, attributes = {}) {
  * What is typed counts at once where it can be; what can't be is told when the box is left. Then what
  * it began with, which may have counted, counts no more: an alpha of 50000 isn't one of 500.
  */
-function textBox(state, field, hint, id = field) {
+function textBox(state, field, hint) {
   let own = false;
   let before;
   const { read, write } = state.fields[field];
   const box = el("input", {
     type: "text",
-    ...namesOf(id, hint),
+    ...namesOf(field, hint),
     size: 9,
     autocomplete: "off",
     spellcheck: "false",
@@ -140,28 +139,28 @@ function textBox(state, field, hint, id = field) {
   return box;
 }
 
-function namesOf(id, hint) {
-  return { id: `control-${id}`, "aria-describedby": `problem-${id}${hint ? ` hint-${id}` : ""}` };
+function namesOf(field, hint) {
+  return { id: `control-${field}`, "aria-describedby": `problem-${field}${hint ? ` hint-${field}` : ""}` };
 }
 
-function hintOf(id, hint) {
-  return hint ? [el("p", { class: "hint", id: `hint-${id}` }, hint)] : [];
+function hintOf(field, hint) {
+  return hint ? [el("p", { class: "hint", id: `hint-${field}` }, hint)] : [];
 }
 
-function controlGroup(state, field, label, hint, inLine, below, id = field) {
+function controlGroup(state, field, label, hint, inLine, below) {
   return el(
     "div",
     { class: "control" },
-    el("div", {}, el("label", { for: `control-${id}` }, label), ...hintOf(id, hint)),
+    el("div", {}, el("label", { for: `control-${field}` }, label), ...hintOf(field, hint)),
     el("div", { class: "beside" }, ...inLine),
     ...below,
-    problemOf(state, field, inLine[0], id),
+    problemOf(state, field, inLine[0]),
   );
 }
 
 /** The sentence about a field; its box is marked as long as there is one. */
-function problemOf(state, field, box, id = field) {
-  const sentence = el("p", { class: "problem", id: `problem-${id}`, role: "status" });
+function problemOf(state, field, box) {
+  const sentence = el("p", { class: "problem", id: `problem-${field}`, role: "status" });
   const show = () => {
     const problem = state.problem(field);
     sentence.textContent = problem ?? "";

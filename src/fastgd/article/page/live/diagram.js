@@ -29,7 +29,7 @@ export class Diagram {
     this.shape = "";
   }
 
-  show(_run, { weights: layers }) {
+  show(layers) {
     const shape = layers.map(({ rows, columns }) => `${rows} ${columns}`).join();
     if (shape !== this.shape) {
       this.shape = shape;
@@ -90,7 +90,7 @@ export class Outputs {
     this.element = el("div", { class: "scroll outputs", tabindex: 0, role: "region", "aria-label": "Outputs" }, table);
   }
 
-  show({ samples: { X, y } }, { weights: layers }) {
+  show({ X, y }, layers) {
     const rows = outputsOf(X, layers).map((output, n) => {
       const bar = el("span", { class: "bar", "aria-hidden": "true" });
       bar.style.setProperty("--share", `${Math.round(100 * output)}%`);

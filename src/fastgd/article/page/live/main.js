@@ -2,17 +2,15 @@
 
 import { bucket } from "./bucket.js";
 import { el } from "./dom.js";
-import { Learning, learningFields } from "./learning.js";
+import { experiment } from "./experiment.js";
 import { maps } from "./maps.js";
-import { network } from "./network.js";
-import { opening } from "./opening.js";
 import { Pack } from "./pack.js";
 import { plane } from "./plane.js";
 import { State } from "./state.js";
 import { Trainer } from "./trainer.js";
 
 /** The live sections: each fills the element of its name, `live-...`, with what it offers. */
-export const SECTIONS = [opening, bucket, plane, network, maps];
+export const SECTIONS = [experiment, bucket, plane, maps];
 
 /** Start all sections; if that can't be in this browser, one sentence says so. */
 export async function start() {
@@ -29,18 +27,18 @@ async function startSections() {
   need(["WebAssembly", "Worker", "DecompressionStream"].filter((name) => !(name in globalThis)));
   const pack = await Pack.decode(document.getElementById("live-pack").textContent);
   need(WebAssembly.validate(pack.bytes("exact roller")) ? [] : ["WebAssembly with SIMD"]);
-  const state = new State(Object.assign(learningFields(pack), ...SECTIONS.map(({ fields }) => fields(pack))));
+  const state = new State(Object.assign({}, ...SECTIONS.map(({ fields }) => fields(pack))));
   const source = document.getElementById("live-worker").textContent;
   const trainer = await Trainer.start(source, pack);
-  const learning = new Learning({ state, trainer });
   const [first, ...others] = SECTIONS;
   const begin = ({ name, start: fill }) => {
     const root = document.getElementById(`live-${name}`);
     root.hidden = false;
-    return fill({ state, trainer, pack, root, learning });
+    return fill({ state, trainer, pack, root });
   };
   await begin(first);
-  state.follow(window); // the network trains while the others are built
+  document.querySelectorAll(".live-hint").forEach((hint) => (hint.hidden = false));
+  state.follow(window); // the first section trains while the others are built
   for (const section of others) {
     await new Promise((resolve) => setTimeout(resolve)); // and may show what it gets
     await begin(section);

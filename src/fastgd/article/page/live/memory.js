@@ -32,7 +32,7 @@ export class TrainingMemory {
   }
 
   /** Write a training before its first iteration. */
-  load({ X, y, sizes, bias, alpha, seed, iterations, dropout }) {
+  load({ X, y, sizes, bias, alpha, seed, iterations, recordEvery, dropout }) {
     const { base, program } = this;
     const { rates } = program;
     new Uint8Array(this.memory.buffer, base, program.bytes).fill(0).set(this.image);
@@ -51,6 +51,7 @@ export class TrainingMemory {
       this.floats("values")[program.dropout.factor] = factor;
     }
     this.set("span.iterations", iterations);
+    this.set("span.record_every", recordEvery);
   }
 
   #samples(X, y, padded) {

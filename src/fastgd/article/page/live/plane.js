@@ -58,12 +58,15 @@ export function planeSettings(state, side, { X, y }) {
     optimizer: state.get(`plane${side}`),
     bias: false,
     dropout: 0,
+    recordEvery: Math.max(1, Math.ceil(iterations / MOST_STEPS)),
+    path: true,
   };
 }
 
-/** The places of a training: its pairs of weights. */
-export function pathOf({ moments }) {
-  return moments.map(({ weights: [{ values }] }) => [...values]);
+/** The places of a training: pairs of weights before each recorded step, and at the end. */
+export function pathOf({ path, weights }) {
+  const ends = [...path, ...weights[0].values];
+  return Array.from({ length: ends.length / 2 }, (_, k) => [ends[2 * k], ends[2 * k + 1]]);
 }
 
 /** Where a path ends, in words. */

@@ -12,14 +12,13 @@ export function publishedOf(facts, { isArticle, hidden, alpha, seed, iterations,
 }
 
 /**
- * Our numbers in the order of what was published, from a finished training: errors, weights, changes.
+ * Our numbers in the order of what was published, from a finished result: errors, weights, changes.
  *
  * `same` tells whether all of them, and the final error, have the bits of those that Python computed.
  */
-export function comparedWith(fact, { moments, finalError }) {
-  const { weights, changes } = moments.at(-1);
+export function comparedWith(fact, { recorded, errors, finalError, weights, changes }) {
   const ours = {
-    errors: fact.iterations.map((iteration) => moments.find((moment) => moment.iteration === iteration).error),
+    errors: fact.iterations.map((iteration) => errors[recorded.indexOf(iteration)]),
     weights: fact.weights.map((_layer, k) => [...weights[k].values]),
     changes: fact.changes.map((_layer, k) => [...changes[k].values]),
   };
@@ -32,22 +31,17 @@ export function comparedWith(fact, { moments, finalError }) {
   return { ...ours, same };
 }
 
-/** The tables: a view of the network that is trained. */
+/** The tables; `show` is called with each result. */
 export class Published {
   constructor(facts) {
     this.facts = facts;
     this.element = el("div", { class: "published", id: "experiment-published", hidden: true });
   }
 
-  show(run) {
-    if (run === this.run) {
-      return; // only the iteration that is shown is another one
-    }
-    this.run = run;
-    const { finished, samples: { isArticle }, settings } = run;
-    const fact = finished && publishedOf(this.facts, { isArticle, ...settings });
+  show(result, isArticle) {
+    const fact = result.finished && publishedOf(this.facts, { isArticle, ...result.settings });
     this.element.hidden = !fact;
-    this.element.replaceChildren(...(fact ? publishedTables(fact, comparedWith(fact, run), settings) : []));
+    this.element.replaceChildren(...(fact ? publishedTables(fact, comparedWith(fact, result), result.settings) : []));
   }
 }
 
