@@ -2,7 +2,7 @@
 
 import { readable } from "./charts.js";
 import { el, repr, svg } from "./dom.js";
-import { NO_SLOPE, answersOf, short } from "./forward.js";
+import { NO_SLOPE, answerOf, short } from "./forward.js";
 
 const DIAGRAM_WIDTH = 320;
 const NEURONS_APART = 44; // units of the picture between neurons of a layer, where there are few
@@ -11,14 +11,15 @@ const DIAGRAM_TALLEST = 340;
 /** Values and slopes of each layer's units, inputs first, for the chosen sample, or the means and largest slopes of all. */
 export function unitsOf({ X }, layers, chosen) {
   const rows = X.filter((_, n) => chosen === null || n === chosen);
-  const answers = answersOf(rows, layers);
-  const over = (lists) => ({
-    values: lists[0].map((_, k) => lists.reduce((sum, list) => sum + list[k], 0) / lists.length),
-  });
-  const largest = (lists) => lists[0].map((_, k) => Math.max(...lists.map((list) => list[k])));
-  const hidden = { ...over(answers.map((one) => one.hidden)), slopes: largest(answers.map((one) => one.slopes)) };
-  const output = { ...over(answers.map((one) => [one.output])), slopes: [Math.max(...answers.map((one) => one.slope))] };
-  return [over(rows), ...(layers.length > 1 ? [hidden] : []), output];
+  const answers = rows.map((row) => answerOf(layers, row));
+  const over = (lists, join) => Array.from(lists[0], (_, k) => join(lists.map((list) => list[k])));
+  const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+  const most = (numbers) => Math.max(...numbers);
+  const values = [rows, answers.map(({ hidden }) => hidden), answers.map(({ output }) => [output])];
+  const slopes = [null, answers.map((answer) => answer.slopes), answers.map(({ slope }) => [slope])];
+  return values
+    .map((lists, k) => ({ values: over(lists, mean), slopes: slopes[k] && over(slopes[k], most) }))
+    .filter((layer) => layer.values.length);
 }
 
 /**
@@ -71,8 +72,8 @@ export class Diagram {
     units.forEach(({ values, slopes }, k) =>
       values.forEach((value, n) => {
         const circle = this.circles[k][n];
-        const isSaturated = slopes !== undefined && slopes[n] < NO_SLOPE;
-        circle.style.setProperty("--share", `${80 * Math.min(Math.abs(2 * value - 1), 1)}%`);
+        const isSaturated = slopes !== null && slopes[n] < NO_SLOPE;
+        circle.style.setProperty("--share", `${70 * Math.min(Math.abs(2 * value - 1), 1)}%`);
         circle.setAttribute("class", `${value < 0.5 ? "low" : "high"}${isSaturated ? " saturated" : ""}`);
         const slope = slopes ? `; slope ${when.startsWith("on") ? "at most " : ""}${short(slopes[n])}${isSaturated ? ": saturated" : ""}` : "";
         circle.firstChild.textContent = `${circle.dataset.name}: ${short(value)} ${when}${slope}`;

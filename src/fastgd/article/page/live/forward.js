@@ -15,46 +15,29 @@ function slopeAt(sum) {
   return small / (1 + small) ** 2;
 }
 
-/** A network that answers one row at a time: its `layers` are those of a moment, one or two. */
-export class Forward {
-  constructor(layers) {
-    [this.first, this.second] = layers;
-    const units = this.second ? this.first.columns : 0;
-    this.hidden = new Float64Array(units);
-    this.slopes = new Float64Array(units); // of the hidden units
-    this.bias = this.first.bias ? 1 : 0;
+/**
+ * What a network of one or two layers answers to a row: its `output`; values and slopes of its `hidden` units; the
+ * `slope` of the output; and `effect`, the largest size of the output's derivatives with respect to the weights.
+ */
+export function answerOf([first, second], row) {
+  const bias = first.bias ? 1 : 0;
+  let widest = bias; // of the inputs
+  for (let k = 0; k < row.length; k++) {
+    widest = Math.max(widest, Math.abs(row[k]));
   }
-
-  /**
-   * The output for a row. Then `hidden` and `slopes` have the hidden units' outputs and slopes, `slope` is that
-   * of the output, and `effect` is the largest size of its derivatives with respect to the weights.
-   */
-  answer(row) {
-    const { first, second, hidden, slopes, bias } = this;
-    let widest = bias; // of the inputs
-    for (let k = 0; k < row.length; k++) {
-      widest = Math.max(widest, Math.abs(row[k]));
-    }
-    let sum;
-    let reach = bias; // largest derivative of the sum by a weight
-    if (second) {
-      sum = bias ? second.bias[0] : 0;
-      for (let j = 0; j < hidden.length; j++) {
-        const weighted = weightedSum(first, row, j);
-        const weight = second.values[j];
-        hidden[j] = 1 / (1 + Math.exp(-weighted));
-        slopes[j] = slopeAt(weighted);
-        sum += hidden[j] * weight;
-        reach = Math.max(reach, hidden[j], Math.abs(weight) * slopes[j] * widest);
-      }
-    } else {
-      sum = weightedSum(first, row, 0);
-      reach = widest;
-    }
-    this.slope = slopeAt(sum);
-    this.effect = this.slope * reach;
-    return 1 / (1 + Math.exp(-sum));
+  const units = second ? first.columns : 0;
+  const [hidden, slopes] = [new Float64Array(units), new Float64Array(units)];
+  let sum = second ? (second.bias?.[0] ?? 0) : weightedSum(first, row, 0);
+  let reach = second ? bias : widest; // largest derivative of the sum with respect to a weight
+  for (let j = 0; j < units; j++) {
+    const weighted = weightedSum(first, row, j);
+    hidden[j] = 1 / (1 + Math.exp(-weighted));
+    slopes[j] = slopeAt(weighted);
+    sum += hidden[j] * second.values[j];
+    reach = Math.max(reach, hidden[j], Math.abs(second.values[j]) * slopes[j] * widest);
   }
+  const slope = slopeAt(sum);
+  return { output: 1 / (1 + Math.exp(-sum)), slope, effect: slope * reach, hidden, slopes };
 }
 
 function weightedSum({ rows, columns, values, bias }, inputs, unit) {
@@ -65,20 +48,9 @@ function weightedSum({ rows, columns, values, bias }, inputs, unit) {
   return sum;
 }
 
-/** For each row of X its output, and copies of what else Forward knows of it. */
-export function answersOf(X, layers) {
-  const forward = new Forward(layers);
-  return X.map((row) => {
-    const output = forward.answer(row);
-    const { slope, effect, hidden, slopes } = forward;
-    return { output, slope, effect, hidden: [...hidden], slopes: [...slopes] };
-  });
-}
-
 /** The outputs of a network for each row of X. */
 export function outputsOf(X, layers) {
-  const forward = new Forward(layers);
-  return X.map((row) => forward.answer(row));
+  return X.map((row) => answerOf(layers, row).output);
 }
 
 /**
@@ -86,12 +58,14 @@ export function outputsOf(X, layers) {
  * sample, `stuck` has the samples that aren't learned and at which the output depends on no weight.
  */
 export function saturationOf({ X, y }, layers) {
-  const answers = answersOf(X, layers);
-  const isFlat = (slopes) => slopes.every((slope) => slope < NO_SLOPE);
-  const units = answers[0].slopes.map((_, j) => isFlat(answers.map(({ slopes }) => slopes[j])));
+  const answers = X.map((row) => answerOf(layers, row));
   const samples = answers.map((answer, n) => ({ ...answer, error: Math.abs(y[n] - answer.output) }));
-  const stuck = samples.filter(({ error, effect }) => error >= UNLEARNED && effect < NO_SLOPE);
-  return { units: [...units, isFlat(answers.map(({ slope }) => slope))], samples, stuck };
+  const slopes = samples.map((sample) => [...sample.slopes, sample.slope]);
+  return {
+    samples,
+    units: slopes[0].map((_, j) => slopes.every((each) => each[j] < NO_SLOPE)),
+    stuck: samples.filter(({ error, effect }) => error >= UNLEARNED && effect < NO_SLOPE),
+  };
 }
 
 /** What a saturation means, in words: for a training with these settings, and its error at that moment. */
@@ -116,29 +90,27 @@ export function saturationSentence({ units, samples, stuck }, { alpha, optimizer
 
 /** Why the output for some samples depends on no weight. */
 function reasonOf(stuck) {
-  const most = (of) => short(Math.max(...stuck.flatMap(of)));
   if (stuck.every(({ slope }) => slope < NO_SLOPE)) {
+    const [least, largest] = [Math.min, Math.max].map((end) => short(end(...stuck.map(({ output }) => output))));
+    const outputs = least === largest ? least : `${least} to ${largest}`;
+    const most = short(Math.max(...stuck.map(({ slope }) => slope)));
     return (
-      `the output, ${rangeOf(stuck.map(({ output }) => output))}, is where the sigmoid is flat. Its slope there, output × (1 − output), ` +
-      `is at most ${most(({ slope }) => slope)}, and is a factor of each derivative.`
+      `the output, ${outputs}, is where the sigmoid is flat. Its slope there, output × (1 − output), ` +
+      `is at most ${most}, and is a factor of each derivative.`
     );
   }
-  if (stuck.every(({ slope, hidden }) => slope >= NO_SLOPE && hidden.every((answer) => answer < 1e-3))) {
+  const answers = stuck.flatMap(({ hidden }) => [...hidden]);
+  if (stuck.every(({ slope }) => slope >= NO_SLOPE) && answers.every((answer) => answer < 1e-3)) {
     return (
-      `all hidden units answer nearly 0 (at most ${most(({ hidden }) => hidden)}), so their weighted sum is nearly 0, and the output ` +
+      `all hidden units answer nearly 0 (at most ${short(Math.max(...answers))}), so their weighted sum is nearly 0, and the output ` +
       "0.5. Their answers or slopes, which are as small, are factors of each derivative."
     );
   }
-  return `the largest derivative of the output with respect to a weight is ${most(({ effect }) => effect)}.`;
+  return `the largest derivative of the output with respect to a weight is ${short(Math.max(...stuck.map(({ effect }) => effect)))}.`;
 }
 
 function counted(some, all, thing) {
   return `${some} of ${all} ${thing}s ${some === 1 ? "is" : "are"}`;
-}
-
-function rangeOf(numbers) {
-  const ends = [Math.min(...numbers), Math.max(...numbers)].map(short);
-  return ends[0] === ends[1] ? ends[0] : `${ends[0]} to ${ends[1]}`;
 }
 
 /** A number in few characters: 0.997, 0.012, 8e-50. */

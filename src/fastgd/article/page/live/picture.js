@@ -3,12 +3,12 @@
 import { Chart } from "./charts.js";
 import { contour } from "./contours.js";
 import { el } from "./dom.js";
-import { NO_SLOPE, Forward, outputsOf, saturationOf, saturationSentence, short } from "./forward.js";
+import { NO_SLOPE, answerOf, outputsOf, saturationOf, saturationSentence, short } from "./forward.js";
 import { Scale } from "./scales.js";
 
-const GRID = 61; // places across and upward, between which the canvas smooths
+const GRID = 49; // places across and upward, between which the canvas smooths
 const MARGIN = 0.25; // around the samples, as a share of their range
-const STRENGTH = 0.8; // of the colors of 0 and 1, so that lines are seen on them
+const STRENGTH = 0.7; // of the colors of 0 and 1, so that lines are seen on them
 const HATCH = 4; // places from one line of the hatching to the next
 
 const OVER = "The picture's colors: the output of the network, ";
@@ -30,21 +30,16 @@ export function windowOf(X) {
   return { axes, ends, means: columns.map((column) => column.reduce((sum, x) => sum + x, 0) / column.length) };
 }
 
-/** Outputs on size x size places of a window, row by row from its bottom, and whether they are flat; of one input, one row. */
+/** Outputs on size x size places of a window, row by row from its bottom, and whether they are flat. */
 export function outputsOver({ axes, ends, means }, layers, size) {
-  const forward = new Forward(layers);
   const row = [...means];
-  const rows = axes.length === 2 ? size : 1;
-  const outputs = new Float64Array(rows * size);
-  const flat = new Uint8Array(rows * size);
-  const at = ([low, high], k) => low + ((high - low) * k) / (size - 1);
-  for (let n = 0; n < outputs.length; n++) {
-    row[axes[0]] = at(ends[0], n % size);
-    if (rows > 1) {
-      row[axes[1]] = at(ends[1], Math.floor(n / size));
-    }
-    outputs[n] = forward.answer(row);
-    flat[n] = Number(forward.effect < NO_SLOPE);
+  const [outputs, flat] = [new Float64Array(size * size), new Uint8Array(size * size)];
+  for (let n = 0; n < size * size; n++) {
+    const steps = [n % size, Math.floor(n / size)];
+    axes.forEach((axis, k) => (row[axis] = ends[k][0] + ((ends[k][1] - ends[k][0]) * steps[k]) / (size - 1)));
+    const { output, effect } = answerOf(layers, row);
+    outputs[n] = output;
+    flat[n] = Number(effect < NO_SLOPE);
   }
   return { outputs, flat };
 }
@@ -125,8 +120,8 @@ export class Picture {
     // The middles of the outermost pixels are the edges of the box.
     const [wide, high] = [box.width / (GRID - 1), box.height / (GRID - 1)];
     context.drawImage(this.pixels, box.left - wide / 2, box.top - high / 2, GRID * wide, GRID * high);
-    const line = (pieces, color, width) => {
-      context.strokeStyle = color;
+    const line = (pieces, width) => {
+      context.strokeStyle = colors.ink;
       context.lineWidth = width;
       context.beginPath();
       for (const [x, y, toX, toY] of pieces) {
@@ -135,12 +130,12 @@ export class Picture {
       }
       context.stroke();
     };
-    line(hatching(flat), colors.soft, 1.25);
+    line(hatching(flat), 0.75);
     if (axes.length === 2) {
-      line(contour(outputs, GRID, 0.5), colors.ink, 1.5);
+      line(contour(outputs, GRID, 0.5), 1.5);
     } else {
-      const xs = Array.from(outputs, (_, k) => ends[0][0] + ((ends[0][1] - ends[0][0]) * k) / (GRID - 1));
-      chart.line(xs, [...outputs], colors.ink);
+      const first = [...outputs.slice(0, GRID)];
+      chart.line(first.map((_, k) => ends[0][0] + ((ends[0][1] - ends[0][0]) * k) / (GRID - 1)), first, colors.ink);
     }
     run.samples.X.forEach((row, n) => this.#sample(row, run.samples.y[n], n));
     context.restore();
@@ -154,16 +149,14 @@ export class Picture {
   #color(outputs) {
     const { colors } = this.chart;
     if (this.shades?.paper !== colors.paper) {
-      const table = Array.from({ length: 256 }, (_, k) => shadeOf(k / 255, colors));
+      const table = Array.from({ length: 256 }, (_, k) => [...shadeOf(k / 255, colors), 255]);
       this.shades = { paper: colors.paper, table };
     }
     const context = this.pixels.getContext("2d");
     const image = context.createImageData(GRID, GRID);
     for (let n = 0; n < GRID * GRID; n++) {
       const from = (GRID - 1 - Math.floor(n / GRID)) * GRID + (n % GRID);
-      const output = outputs[from % outputs.length];
-      image.data.set(this.shades.table[Math.round(255 * output)] ?? [0, 0, 0], 4 * n);
-      image.data[4 * n + 3] = Number.isNaN(output) ? 0 : 255;
+      image.data.set(this.shades.table[Math.round(255 * outputs[from])] ?? [], 4 * n); // nothing where it is no number
     }
     context.putImageData(image, 0, 0);
   }
@@ -186,32 +179,21 @@ export class Picture {
   #point() {
     const { chart, place, moment, window: { axes, ends, means } } = this;
     const { left, top, width, height } = chart.box;
-    if (place === null) {
-      return;
+    const shares = place ? [(place[0] - left) / width, 1 - (place[1] - top) / height] : [-1];
+    if (shares.every((share) => share >= 0 && share <= 1)) {
+      const row = [...means];
+      axes.forEach((axis, k) => (row[axis] = ends[k][0] + shares[k] * (ends[k][1] - ends[k][0])));
+      const { output } = answerOf(moment.weights, row);
+      const at = [row[axes[0]], axes.length === 2 ? row[axes[1]] : output];
+      chart.dot(...at, chart.colors.ink, 3.5);
+      chart.label(`${axes.map((axis) => row[axis].toFixed(2)).join(", ")}: ${short(output)}`, ...at, chart.colors.ink);
     }
-    const shares = [(place[0] - left) / width, 1 - (place[1] - top) / height];
-    if (shares.some((share) => share < 0 || share > 1)) {
-      return;
-    }
-    const row = [...means];
-    axes.forEach((axis, k) => (row[axis] = ends[k][0] + shares[k] * (ends[k][1] - ends[k][0])));
-    const [output] = outputsOf([row], moment.weights);
-    const text = `${axes.map((axis) => row[axis].toFixed(2)).join(", ")}: ${short(output)}`;
-    const at = [row[axes[0]], axes.length === 2 ? row[axes[1]] : output];
-    chart.dot(...at, chart.colors.ink, 3.5);
-    chart.label(text, ...at, chart.colors.ink);
   }
 }
 
 /** Lines upward to the right through the flat places, each through one cell of the grid. */
 function hatching(flat) {
-  const pieces = [];
-  for (let row = 0; row + 1 < GRID; row++) {
-    for (let column = 0; column + 1 < GRID; column++) {
-      if ((row + GRID - column) % HATCH === 0 && flat[(row * GRID + column) % flat.length]) {
-        pieces.push([column, row, column + 1, row + 1]);
-      }
-    }
-  }
-  return pieces;
+  const places = Array.from(flat, (isFlat, n) => [n % GRID, Math.floor(n / GRID), isFlat]);
+  const isThere = ([column, row, isFlat]) => isFlat && (row + GRID - column) % HATCH === 0 && Math.max(row, column) < GRID - 1;
+  return places.filter(isThere).map(([column, row]) => [column, row, column + 1, row + 1]);
 }
