@@ -106,7 +106,7 @@ def test_a_note_tells_how_far_how_fast_and_how(in_node):
 def test_outputs_are_those_of_the_network(in_node, hidden, bias):
     run = fastgd.train(*XOR, alpha=1, hidden_size=hidden, iterations=500, bias=bias)
     layers = layers_of(run.weights, run.biases if bias else None)
-    outputs = in_node("outputsOf", "diagram.js", f"outputsOf(given, {layers})", XOR[0])
+    outputs = in_node("outputsOf", "forward.js", f"outputsOf(given, {layers})", XOR[0])
     np.testing.assert_allclose(outputs, np.ravel(run.predict(XOR[0])), rtol=1e-12)
 
 
