@@ -118,8 +118,8 @@ def test_what_an_alpha_of_1000_means(in_node, runs):
         "2 of 4 samples are stuck, not learned: the output, 8e-50, is where the sigmoid is flat. "
         "Its slope there, output \u00d7 (1 \u2212 output), is at most 8e-50, and is a factor of "
         "each derivative. With alpha 1000 they move a weight by at most 2e-46 in an iteration. "
-        "So the error stays at 0.5. 4 of 5 units are saturated: for every sample the slope is below "
-        "0.0001."
+        "So the error stays at 0.5. 4 of 5 units are saturated: for every sample the slope is "
+        "below 0.0001."
     )
     earlier = trained(1000, 1, 30_000)
     for now, then in zip(run.weights, earlier.weights, strict=True):
