@@ -33,7 +33,7 @@ maximum(x**2, 2)|where(x > 0, x**2, -x)|where(x <= 1, 1, 2)|where(1 < 2, x, log(
 sin(x)*cos(x)*tan(x)|asin(x/9) + acos(x/9)|sinh(x) - cosh(x)|tanh(atan(x))|log(x**2 + 1)
 fma(x, x, -1)|fma(1, 2, x)|floor(3*x)*x + floor(-0.5)
 log1p(x**2)|expm1(x)|sqrt(x**2 + 1)|x + 1e-320|x*0 - 0|2**0.5 + x|(2 - 1)*x|1e300*x*1e300
-x # the line|sin(x,)|(((x)))
+x # the line|sin(x,)|(((x)))|x − 1|x**2 – cos(3*x)|2\u00a0*\u202fx
 """.strip()
 
 REFUSED = """
@@ -41,10 +41,11 @@ x^2|x^2 + 1|(x)^2|sin|sin()|sin(x, 2)|minimum(x)|fma(x, x)|where(x, 1, 2)
 where(0 < x < 1, 1, 2)|where(x == 1, 1, 2)|x < 1|y|foo(x)|sine(x)|sigmod(x)|ln(x)|pow(x, 2)
 arcsin(x)|min(x, 1)|1/0|log(-1)|log(0)|sqrt(-1)|1e999|exp(1000)|(-8)**(1/3)|0**-1|x + log(-1)|x +
 *x|(x|x)|x//2|x%2|~x|x@x|x&1|x<<1|np.sin(x)|01|x = 1|x²|√x|Sin(x)|X|sin(y)|1.5.2|x**
+sin x|2*cos 3|x + ln x|tg  x + 1|maximum x|sinx|foo x|asin x|x sin x|sin.x|sin x 2|x − y
 where(1 < 2, x, log(-1))|a'b|10000**10000|x!|where(x > 0, 1, 2, 3)|tanh + 1
 """.strip()
 
-PRODUCTS = ["2x", "sin x", "3 x", "2(x)", "x(x + 1)", "(x + 1)(x - 1)", "pi(x)", "0x", "1j"]
+PRODUCTS = ["2x", "3 x", "2(x)", "x(x + 1)", "(x + 1)(x - 1)", "pi(x)", "0x", "1j"]
 OTHERWISE = [*PRODUCTS, "x(", "x, 1", "0,5*x", "'a'", "[x]", "True", "x if x else 1", "x[0]"]
 """Python refuses them in other words."""
 

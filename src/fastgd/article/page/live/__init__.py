@@ -31,7 +31,7 @@ from fastgd.engine.devices import available_threads
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.engine.training_image import WEBASSEMBLY, TrainingImage, probe_module
-from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
+from fastgd.formulas.expressions import BARE_CALL, CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Optimizer
 from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, FIVE_MINIMA_WINDOW, Example
 from fastgd.studies.bucket.rolling import roller_facts, roller_of
@@ -387,6 +387,7 @@ def bucket_facts() -> dict[str, Any]:
         "functions": FUNCTIONS,
         "constants": CONSTANTS,
         "otherWords": OTHER_WORDS,
+        "bareCall": BARE_CALL,
         "largest": LARGEST,
         "examples": [example.__dict__ for example in (FIRST, *EXAMPLES.values(), STARTS)],
     }
