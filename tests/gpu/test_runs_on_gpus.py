@@ -4,6 +4,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Thread
 from time import sleep
 
 import numpy as np
@@ -17,12 +18,13 @@ from fastgd.arguments.subsets import check_partition
 from fastgd.engine import execution
 from fastgd.engine import execution as device_choice
 from fastgd.engine import plan as plans
-from fastgd.engine.devices import AUTO, CPU, CUDA
+from fastgd.engine.devices import AUTO, CPU, CUDA, devices_of
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import unreported
 from fastgd.kernel.cuda import Device, DeviceError, Memory
+from fastgd.kernel.gpu import _allocated, _freed, free_on
 
 SEEDS = np.arange(50)
 
@@ -165,23 +167,33 @@ def test_room_for_one_image_is_enough(gpu):
     assert 2 in {call[1] for call in gpu.named("cuLaunchKernel")}
 
 
-def test_threads_wait_for_the_memory_of_others(gpu, monkeypatch):
+def test_threads_wait_for_the_memory_of_others(gpu):
     plan = planned(CUDA)
     [(batch, session)] = plan.batches
     gpu.gpus[0].memory.size = int(2.3 * session.bytes(1, batch.size))
-    free = Device.free
-
-    def slowly(device):
-        size = free(device)
-        sleep(0.005)  # others may free theirs meanwhile
-        return size
-
-    monkeypatch.setattr(Device, "free", slowly)
     with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(trained, [planned(CUDA) for _ in range(12)]))
+        results = list(pool.map(trained, [planned(CUDA) for _ in range(3)]))
     expected = trained(planned(CPU))
     for result in results:
         same(result, expected)
+
+
+def test_what_others_free_meanwhile_is_known(gpu, monkeypatch):
+    """Either as held by this process or as free: it was in neither, so threads had no room."""
+    (device,) = devices_of(CUDA)
+    whole, free = free_on(device), Device.free
+    others = Thread(target=_freed, args=[_allocated(device, 4096)])
+
+    def freed_meanwhile(device):
+        size = free(device)
+        others.start()
+        others.join(0.05)  # it waits until the sum is there
+        return size
+
+    monkeypatch.setattr(Device, "free", freed_meanwhile)
+    assert free_on(device) == whole
+    others.join()
+    assert not gpu.allocated
 
 
 def test_samples_that_blocks_share_are_written_once(idle_gpu):
