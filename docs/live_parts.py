@@ -9,8 +9,9 @@ from pathlib import Path
 from fastgd.article import comparison, page
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page import live
-from fastgd.article.page.markup import Markup, element
+from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.sections import SECTIONS, Section
+from fastgd.article.page.words import explained
 
 
 def place(section: Section) -> Markup:
@@ -23,7 +24,11 @@ def main() -> None:
     """Write the page to the file that is named."""
     published = [comparison.run(each) for each in EXPERIMENTS if each.published]
     places = [place(section) for section in SECTIONS if section.live]
-    html = page.whole_page(element("main", *places), live.make(published))
+    opening = element("div", id="live-opening", class_="live", hidden="")
+    title = element("h1", page.TITLE)
+    sentence = element("p", page.SENTENCE)
+    main = explained(join([title, sentence, opening, *places]))
+    html = page.whole_page(element("main", main), live.make(published))
     Path(sys.argv[1]).write_text(html, encoding="utf-8")
 
 

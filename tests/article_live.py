@@ -24,6 +24,16 @@ def trained(X=XOR[0], y=XOR[1], **settings):
     return fastgd.train(X, y, hidden_size=hidden or (), **settings)
 
 
+def changes_of(run):
+    """The rows of direction changes that the page shows: of each layer, and below of its biases."""
+    layers = [layer.tolist() for layer in run.direction_changes]
+    if len(layers) == 2:  # the weights to the output are a row here
+        layers[1] = [[row[0] for row in layers[1]]]
+    for layer, biases in zip(layers, run.bias_direction_changes, strict=False):  # if there are any
+        layer.append(biases.tolist())
+    return [[str(count) for count in row] for layer in layers for row in layer]
+
+
 class Live:
     """The live parts of an open page."""
 
@@ -44,12 +54,7 @@ class Live:
         """Wait for the numbers of these settings, all that the page shows of them."""
         run = trained(**settings)
         self.ends_with(repr(float(run.final_error)))
-        changes = cells(self["experiment-changes"])
-        layers = [layer.tolist() for layer in run.direction_changes]
-        if len(layers) == 2:  # the weights to the output are a row here
-            layers[1] = [[row[0] for row in layers[1]]]
-        if run.biases is None:
-            assert changes == [[str(count) for count in row] for layer in layers for row in layer]
+        assert cells(self["experiment-changes"]) == changes_of(run)
         return run
 
     def ends_with(self, error):

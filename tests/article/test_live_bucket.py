@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shlex
 from base64 import b64decode
 
@@ -33,7 +34,7 @@ maximum(x**2, 2)|where(x > 0, x**2, -x)|where(x <= 1, 1, 2)|where(1 < 2, x, log(
 sin(x)*cos(x)*tan(x)|asin(x/9) + acos(x/9)|sinh(x) - cosh(x)|tanh(atan(x))|log(x**2 + 1)
 fma(x, x, -1)|fma(1, 2, x)|floor(3*x)*x + floor(-0.5)
 log1p(x**2)|expm1(x)|sqrt(x**2 + 1)|x + 1e-320|x*0 - 0|2**0.5 + x|(2 - 1)*x|1e300*x*1e300
-x # the line|sin(x,)|(((x)))
+x # the line|sin(x,)|(((x)))|x \u2212 1|x**2 \u2013 cos(3*x)|2\u00a0*\u202fx
 """.strip()
 
 REFUSED = """
@@ -41,12 +42,16 @@ x^2|x^2 + 1|(x)^2|sin|sin()|sin(x, 2)|minimum(x)|fma(x, x)|where(x, 1, 2)
 where(0 < x < 1, 1, 2)|where(x == 1, 1, 2)|x < 1|y|foo(x)|sine(x)|sigmod(x)|ln(x)|pow(x, 2)
 arcsin(x)|min(x, 1)|1/0|log(-1)|log(0)|sqrt(-1)|1e999|exp(1000)|(-8)**(1/3)|0**-1|x + log(-1)|x +
 *x|(x|x)|x//2|x%2|~x|x@x|x&1|x<<1|np.sin(x)|01|x = 1|x²|√x|Sin(x)|X|sin(y)|1.5.2|x**
+sin x|2*cos 3|x + ln x|tg  x + 1|sinx|asin x|x sin x|sin.x|sin x 2|x \u2212 y
 where(1 < 2, x, log(-1))|a'b|10000**10000|x!|where(x > 0, 1, 2, 3)|tanh + 1
 """.strip()
 
-PRODUCTS = ["2x", "sin x", "3 x", "2(x)", "x(x + 1)", "(x + 1)(x - 1)", "pi(x)", "0x", "1j"]
+PRODUCTS = ["2x", "3 x", "2(x)", "x(x + 1)", "(x + 1)(x - 1)", "pi(x)", "0x", "1j"]
+PRODUCTS += ["foo x", "maximum x", "x sin(x)"]
 OTHERWISE = [*PRODUCTS, "x(", "x, 1", "0,5*x", "'a'", "[x]", "True", "x if x else 1", "x[0]"]
 """Python refuses them in other words."""
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def formulas(count):
@@ -370,6 +375,121 @@ def test_zoom_has_ends_from_which_one_press_leads_back(tmp_path):
     assert at_start["last"] == at_start["before"] == [-1.05, 1.05]
     assert at_start["back"] == [-2.1, 2.1]
     assert [each["last"][1] for each in far] == [1.1e6, 1.05e6]
+
+
+STEPS = """
+import { programsOf } from "./live/bytecode.js";
+import { Roller } from "./live/roller.js";
+import { outsideTold, placeTold, stepTold } from "./live/rolls.js";
+const roller = await Roller.start(readFileSync("module"), given.facts);
+answer({
+  rolls: given.rolls.map(({ curve, start, alpha, rule, iterations }) => {
+    const programs = programsOf("curve", curve, given.facts);
+    const options = { programs, starts: [start], alphas: [alpha], rule, iterations };
+    const [{ path }] = roller.roll({ ...options, recordPath: true });
+    const slopes = roller.slopes(programs, path);
+    const step = (x, k) => ({ x, slope: slopes[k], next: path[k + 1] });
+    return Array.from(path, (x, k) => stepTold(step(x, k), { alpha, rule }));
+  }),
+  places: given.places.map(([x, width]) => placeTold(x, width)),
+  outside: given.outside.map(([x, height]) => outsideTold(x, height, [-2, 2], [0, 4])),
+  infinite: [placeTold(-Infinity, 3), stepTold({ x: 0, slope: NaN }, {})],
+});
+"""
+
+
+@pytest.mark.parametrize("rule", bucket.RULES)
+def test_the_numbers_of_a_step_are_those_of_python(tmp_path, rule):
+    (tmp_path / "module").write_bytes(roller_of("wasm32"))
+    curves = [*sorted(CURVES), "x**3 - x", "sin(3*x)*exp(-x**2)"]
+    keys = ("curve", "start", "alpha", "rule", "iterations")
+    rolls = [
+        dict(zip(keys, (curve, start, alpha, rule, 30), strict=True))
+        for curve in curves
+        for start, alpha in ((1.0, 0.1), (-0.75, 0.01), (0.3, 0.7))
+    ]
+    given = {"rolls": rolls, "facts": FACTS, "places": [], "outside": []}
+    found = in_node(STEPS, tmp_path, given=given)["rolls"]
+    for asked, told in zip(rolls, found, strict=True):
+        settings = {**asked, "alpha": None if rule == "naive" else asked["alpha"]}
+        path = bucket.roll(**settings, record_path=True).path
+        _, slopes = curve_of(asked["curve"], None).at(path)
+        assert len(told) == len(path)
+        assert told[-1]["step"] == "no more steps"
+        for x, slope, then, says in zip(path, slopes, path[1:], told, strict=False):
+            assert_written(says["slope"], slope)
+            formula, sign, result = re.fullmatch(r"x = (.+) ([=≈]) (.+)", says["step"]).groups()
+            assert_written(formula.split(" - ")[0], x)
+            assert_written(result, then)
+            if sign == "=":
+                assert eval(formula.replace(TIMES, "*")) == pytest.approx(then, rel=1e-11)
+                assert float(result) == pytest.approx(then, rel=1e-11)
+
+
+def assert_written(text, number):
+    """Four digits, or two if it is very small or large."""
+    size = abs(number)
+    assert float(text) == pytest.approx(number, rel=1e-3 if 1e-3 <= size < 1e6 else 0.06)
+
+
+def test_the_first_step_in_words(tmp_path):
+    (tmp_path / "module").write_bytes(roller_of("wasm32"))
+    keys = ("curve", "start", "alpha", "rule", "iterations")
+    rolls = [
+        ("x**2", 1.0, 0.1, "alpha", 9),
+        ("x**2", -3.0, 0.1, "alpha", 9),
+        ("x**2", 1.0, 0.1, "naive", 9),
+        ("x**2", -0.35, 0.1, "sign", 9),
+        ("x**2", 0.0, 0.1, "alpha", 9),
+    ]
+    given = {
+        "rolls": [dict(zip(keys, roll, strict=True)) for roll in rolls],
+        "places": [[0.8, 3], [4.97323236409787e-10, 3], [-1e-9, 3], [1.4641000000000002, 3],
+                   [2.123456789, 12], [1.5e-6, 2e-6], [-1234567890.0, 3]],
+        "outside": [[1, 1], [-1.23e9, 1e18], [2.5, 1], [1.5, 5], [0, -1]],
+        "facts": FACTS,
+    }  # fmt: skip
+    said = in_node(STEPS, tmp_path, given=given)
+    assert [told[0] for told in said["rolls"]] == [
+        {"slope": "2", "step": f"x = 1 - 0.1 {TIMES} 2 = 0.8"},
+        {"slope": "-6", "step": f"x = -3 - 0.1 {TIMES} (-6) = -2.4"},
+        {"slope": "2", "step": "x = 1 - 2 = -1"},
+        {"slope": "-0.7", "step": f"x = -0.35 - 0.1 {TIMES} (-1) = -0.25"},
+        {"slope": "0", "step": "no more steps"},
+    ]
+    assert said["places"] == [
+        *("x = 0.8", "x ≈ 0.000000", "x ≈ 0.000000", "x = 1.4641"),
+        *("x ≈ 2.12346", "x = 0.0000015", "x ≈ -1.2e9"),
+    ]
+    assert said["outside"] == [
+        "",
+        "The ball is at x = -1.2e9, left of the picture.",
+        "The ball is at x = 2.5, right of the picture.",
+        "The ball is at x = 1.5, above the picture.",
+        "The ball is at x = 0, below the picture.",
+    ]
+    assert said["infinite"] == ["x = -inf", {"slope": "none", "step": "no more steps"}]
+
+
+SLOPES = """
+import { programsOf } from "./live/bytecode.js";
+import { Roller } from "./live/roller.js";
+const roller = await Roller.start(readFileSync("module"), given.facts);
+answer(given.curves.map((curve) => {
+  const programs = programsOf("curve", curve, given.facts);
+  const beside = (by) => roller.heights(programs, given.xs.map((x) => x + by));
+  const [left, right] = [beside(-1e-5), beside(1e-5)];
+  const differences = Array.from(right, (height, k) => (height - left[k]) / 2e-5);
+  return [[...roller.slopes(programs, given.xs)], differences];
+}));
+"""
+
+
+def test_the_slope_of_the_tangent_is_that_of_the_curve(tmp_path):
+    (tmp_path / "module").write_bytes(roller_of("wasm32"))
+    given = {"curves": sorted(CURVES), "xs": np.linspace(-3, 5, 83).tolist(), "facts": FACTS}
+    for slopes, differences in in_node(SLOPES, tmp_path, given=given):
+        assert slopes == pytest.approx(differences, rel=1e-6, abs=1e-6)
 
 
 SAYS = """

@@ -1,6 +1,6 @@
 """The bucket in a browser: a ball is dragged and rolls, with the numbers of Python."""
 
-import re
+from itertools import pairwise
 
 import pytest
 
@@ -12,6 +12,7 @@ from fastgd.bucket import EXAMPLES
 pytestmark = [pytest.mark.slow, needs_chromium]
 
 OVER = "#bucket-status:not([data-status=''])"
+TIME = "#live-bucket .player"
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def opened(visit, article_page, place="", **options):
     """The page without animations, so that a ball arrives at once."""
     options = {"reduced_motion": "reduce", "script": COPIES} | options
     page = visit(article_page, place, **options).page
-    page.wait_for_selector(OVER)
+    page.wait_for_selector("#bucket-x[title]")
     page.locator("#bucket-chart").scroll_into_view_if_needed()
     return page
 
@@ -38,17 +39,38 @@ def copied(page):
     return page.input_value("#bucket-copied-text")
 
 
+def at(page, step):
+    """Show a step; the focus stays where it is."""
+    page.evaluate(
+        """([bar, step]) => {
+            const slider = document.querySelector(`${bar} input`);
+            slider.value = Math.min(step, slider.max);
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        }""",
+        [TIME, step],
+    )
+
+
 def rolled(page):
-    """What Python says of the ball, once it is what the page says."""
+    """What Python says of the ball, once it is what the page says at its end."""
+    at(page, 1e6)
     page.wait_for_selector(OVER)
     names = {"print": repr}
     code = copied(page)
     exec(code, names)
     found = names["ball"]
-    assert page.inner_text("#bucket-x") == repr(found.x), code
+    shows(page, found.x)
     steps = f"{found.iterations:,} iteration{'s' * (found.iterations != 1)}"
     assert page.inner_text("#bucket-status").startswith(f"{found.status} after {steps}: "), code
+    assert page.inner_text("#bucket-step") == "no more steps"
     return found
+
+
+def shows(page, x):
+    """The ball is at this place, to the last bit; what one reads is rounded."""
+    assert page.get_attribute("#bucket-x", "title") == repr(x)
+    number = float(page.inner_text("#bucket-x").split()[-1])
+    assert number == pytest.approx(x, rel=0.1 if abs(x) >= 1e6 else 1e-5, abs=1e-5)
 
 
 def test_each_curve_of_the_article(page):
@@ -133,6 +155,7 @@ def test_a_formula_of_ones_own(page):
     page.fill("#control-ballStart", "-1")
     nowhere = "The curve has no slope at x = -1."
     assert page.inner_text("#bucket-status") == nowhere
+    assert page.inner_text("#bucket-slope") == "none"
     page.wait_for_timeout(600)  # then it would roll
     assert page.inner_text("#bucket-status") == nowhere
     page.fill("#control-ballStart", "1")
@@ -166,18 +189,135 @@ def test_the_address_restores_it(visit, article_page):
     assert rolled(page).curve.text == FIRST.curve
 
 
-def test_it_rolls_step_by_step_unless_nobody_wants_that(visit, article_page):
-    page = opened(visit, article_page, reduced_motion="no-preference")
+DRAWN = """
+const counted = requestAnimationFrame;
+window.frames_ = 0;
+window.requestAnimationFrame = (call) => counted((now) => { window.frames_ += 1; call(now); });
+const lines = (window.lines = []);
+for (const name of ["moveTo", "lineTo"]) {
+  const draws = CanvasRenderingContext2D.prototype[name];
+  CanvasRenderingContext2D.prototype[name] = function (x, y) {
+    if (this.canvas.id === "bucket-chart") lines.push([name, x, y, this.strokeStyle]);
+    return draws.call(this, x, y);
+  };
+}
+"""
+"""Counts frames, and keeps what is drawn of the bucket."""
+
+
+def ball_of(alpha=0.1, start=1):
+    """The path of the first ball, in Python."""
+    rolled = fastgd.bucket.roll(curve="x**2", start=start, alpha=alpha, record_path=True)
+    return rolled.path.tolist()
+
+
+def drawn(page, color):
+    """What is drawn in a color of the style sheet: lines, in x and height of the first curve."""
+    lines, color, width, height = page.evaluate(
+        """async (name) => {
+            const chart = document.getElementById("bucket-chart");
+            await new Promise(requestAnimationFrame);
+            lines.length = 0;
+            dispatchEvent(new Event("resize"));
+            chart.dispatchEvent(new PointerEvent("pointermove"));
+            await new Promise((resolve) => setTimeout(resolve, 200));
+            const color = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+            return [lines, color, chart.clientWidth - 86, chart.clientHeight - 56];
+        }""",
+        color,
+    )
+    low, high = (-0.07 * 2.25, 1.07 * 2.25)
+    places = [
+        (-1.5 + 3 * (x - 62) / width, high - (high - low) * (y - 14) / height, kind)
+        for kind, x, y, stroke in lines
+        if stroke == color
+    ]
+    return [(a[:2], b[:2]) for a, b in pairwise(places) if b[2] == "lineTo"]
+
+
+def test_the_tangent_and_the_arrow_are_those_of_the_step(visit, article_page):
+    page = opened(visit, article_page, script=COPIES + DRAWN)
+    path = ball_of()
+    for step in (0, 1, 4):
+        at(page, step)
+        shows(page, path[step])
+        x = float(path[step])
+        ((left, low), (right, high)), *_ = drawn(page, "--series-1")
+        assert (high - low) / (right - left) == pytest.approx(2 * x, rel=1e-6)
+        assert ((left + right) / 2, (low + high) / 2) == pytest.approx((x, x * x), rel=1e-6)
+        ((begin, level), (neck, also)), *_ = drawn(page, "--series-3")
+        assert (begin, level) == pytest.approx((x, x * x), rel=1e-6)
+        assert also == pytest.approx(level, rel=1e-6)
+        head = 10 * 3 / page.evaluate("document.getElementById('bucket-chart').clientWidth - 86")
+        assert neck - head == pytest.approx(path[step + 1], abs=1e-6)
+
+
+def test_time_is_played_paused_and_stepped(visit, article_page):
+    page = opened(visit, article_page, reduced_motion="no-preference", script=COPIES + DRAWN)
     quiet = ".problem, .copied *"  # unless something is wrong, or copied
     spoken = page.locator(f"#live-bucket :is(output, [aria-live], [role=status]:not({quiet}))")
     assert spoken.evaluate_all("all => all.map((each) => each.className)") == ["spoken"]
-    page.click("#bucket-roll")
-    assert page.inner_text("#bucket-roll") == "Stop"
-    page.wait_for_selector("#bucket-status[data-status='']")
-    assert re.fullmatch(r"\d iterations?", page.inner_text("#bucket-status"))
-    page.click("#bucket-roll")
-    assert page.inner_text("#bucket-roll") == "Roll"
-    rolled(page)
-    page.click("#bucket-roll")
+    path = ball_of()
+    shows(page, 1.0)
+    assert page.inner_text("#bucket-slope") == "2"
+    assert page.inner_text("#bucket-step").endswith("= 0.8")
+    assert page.inner_text("#bucket-status") == ""
+    for step in (1, 2, 3):
+        page.click(f"{TIME} [aria-label='One step on']")
+        assert page.inner_text(f"{TIME} .position") == f"step {step}"
+        shows(page, path[step])
+    page.click(f"{TIME} [aria-label='One step back']")
+    shows(page, path[2])
+    page.click(f"{TIME} .play")
+    while page.inner_text(f"{TIME} .position") in ("step 2", "step 3"):
+        page.wait_for_timeout(20)
+    assert page.inner_text(f"{TIME} .play") == "Pause"
+    page.click(f"{TIME} .play")
+    place = page.get_attribute("#bucket-x", "title")
+    assert float(place) in path[4:]
+    page.wait_for_timeout(300)
+    assert page.get_attribute("#bucket-x", "title") == place
+    page.click(f"{TIME} .play")
     page.wait_for_selector(OVER)
-    rolled(page)
+    shows(page, path[-1])
+    assert rolled(page).iterations == len(path) - 1
+    page.wait_for_timeout(300)
+    frames = page.evaluate("frames_")
+    page.wait_for_timeout(500)
+    assert page.evaluate("frames_") == frames
+
+
+def test_a_change_lets_it_roll_unless_one_steps(visit, article_page):
+    page = opened(visit, article_page, reduced_motion="no-preference")
+    page.fill("#control-ballAlpha", "0.4")
+    page.wait_for_selector(OVER)
+    shows(page, ball_of(0.4)[-1])
+    page.fill("#control-ballAlpha", "0.3")
+    page.click(f"{TIME} [aria-label='One step on']")
+    page.wait_for_timeout(1600)
+    shows(page, ball_of(0.3)[1])
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_while_steps_are_shown(visit, article_page, width):
+    page = opened(visit, article_page, "#ballAlpha=1.05", width=width)
+    watched = [TIME, "#slider-ballAlpha", "#bucket-many", "#live-bucket .chips"]
+    boxes = []
+    for step in (0, 1, 12, 60, 1e6):
+        at(page, step)
+        boxes.append([page.locator(each).first.bounding_box() for each in watched])
+    assert boxes == [boxes[0]] * 5
+
+
+def test_a_ball_that_has_left_says_where_it_is(visit, article_page):
+    page = opened(visit, article_page, "#ballAlpha=1.05")
+    found = rolled(page)
+    assert found.status == "diverged"
+    assert page.inner_text("#bucket-x") == "x \N{ALMOST EQUAL TO} 1.1e9"
+    told = page.inner_text("#bucket-status")
+    assert told.endswith("The ball is at x = 1.1e9, right of the picture.")
+    at(page, 5)
+    assert page.inner_text("#bucket-status") == "The ball is at x = -1.611, left of the picture."
+    page.focus("#bucket-x")
+    digits = "getComputedStyle(document.activeElement, '::after').content"
+    assert repr(float(ball_of(1.05)[5])) in page.evaluate(digits)

@@ -6,6 +6,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from fastgd.article.page.drawings import GROUNDS, READABLE, color_rules
 from live import in_node, needs_node
 
 SHEETS = [("page", "page.css"), ("page.live", "live.css")]
@@ -77,3 +78,18 @@ def test_borders_of_controls_are_seen(is_dark):
     border = (int(share) * colors["soft"] + (100 - int(share)) * colors["paper"]) / 100
     for around in ("paper", "raised"):
         assert contrast(border, colors[around]) >= 3, around
+
+
+@schemes
+def test_lines_of_figures_are_seen(is_dark):
+    colors = scheme(is_dark)
+    assert bytes(colors["paper"].tolist()).hex() == GROUNDS["dark" if is_dark else "light"]
+    for k in range(9):
+        assert contrast(colors[f"series-{k}"], colors["paper"]) >= READABLE, k
+    viridis = ["440154", "21918c", "fde725"]  # its ends can't be seen on one of the grounds
+    rules = color_rules("".join(f"var(--on-{color})" for color in viridis)).split("@media")
+    for color in viridis:
+        (written,) = re.findall(rf"--on-{color}: #(\w+);", rules[is_dark])
+        assert contrast([*bytes.fromhex(written)], colors["paper"]) >= READABLE
+    kept = "fde725" if is_dark else "440154"
+    assert f"--on-{kept}: #{kept};" in rules[is_dark]

@@ -26,6 +26,7 @@ GOOD = {
     "x\ty\r0,5\t1\r1\t0,25": [[0.5, 1], [1, 0.25]],
     "\n" + "1 " * INPUTS + "1\n": [[1] * (INPUTS + 1)],
     "1 1\n" * SAMPLES: [[1, 1]] * SAMPLES,
+    "\u22121;1.000,5\n60\u00a0000;\u20130,5": [[-1, 1000.5], [60_000, -0.5]],
 }
 
 BAD = {
@@ -36,14 +37,12 @@ BAD = {
     "0,b,1": 'line 1 must consist of finite numbers, got "b" in column 2',
     "0x1,0x0,0x1\n0,1,1": 'line 1 must consist of finite numbers, got "0x1" in column 1',
     "1e,\u22121,+\n0,1,1": 'line 1 must consist of finite numbers, got "1e" in column 1',
-    "\u22121,y\n0,1": 'line 1 must consist of finite numbers, got "\u22121" in column 1',
+    "\u22121,y\n0,1": 'line 1 must consist of finite numbers, got "y" in column 2',
     "0,1,": 'line 1 must consist of finite numbers, got "" in column 3',
     "0\t1\n1\t": 'line 2 must consist of finite numbers, got "" in column 2',
     "0,1\n\n1e999,1": 'line 3 must consist of finite numbers, got "1e999" in column 1',
     "0,1\n0x10,1": 'line 2 must consist of finite numbers, got "0x10" in column 1',
-    "1;1.000,5": 'line 1 must consist of finite numbers, got "1.000,5" in column 2',
-    "0,1\n1,2": 'line 2 must end with a target from 0 to 1, got "2"',
-    "0 -0.5": 'line 1 must end with a target from 0 to 1, got "-0.5"',
+    "1;1.00,5": 'line 1 must consist of finite numbers, got "1.00,5" in column 2',
     "y\n1": "line 2 must have 1 to 8 inputs and then a target, got 1 in all",
     "1 " * (INPUTS + 1) + "1": "line 1 must have 1 to 8 inputs and then a target, got 10 in all",
     "a,b\n0,0,1\n0,1": "line 3 must have 3 numbers, as line 2 has, got 2",
@@ -118,3 +117,58 @@ def test_the_state_keeps_the_last_good_rows(tmp_path):
 def test_as_many_as_the_programs_have_room_for(tmp_path, name, value):
     script = f'import {{ {name} }} from "./live/rows.js";\nanswer({name});'
     assert in_node(script, tmp_path) == value
+
+
+def test_numbers_are_read_as_people_type_them(tmp_path):
+    """A text may be two numbers: that of a decimal comma is the first."""
+    meant = {
+        "0,5": [0.5],
+        " \u22122e-3 ": [-0.002],
+        "1.000,5": [1000.5],
+        "60 000": [60_000],
+        "1,125": [1.125, 1125],
+        "60,000.5": [60_000.5],
+        "1,2,3": [],
+        "1 2": [],
+        "--1": [],
+        "much": [],
+    }
+    whole = {"60,000": 60_000, "60.000": 60_000, "60 000": 60_000, "600": 600, "6,00": None}
+    script = """
+import { readingsOf, wholeOf } from "./live/typed.js";
+answer([given[0].map(readingsOf), given[1].map(wholeOf)]);
+"""
+    found = in_node(script, tmp_path, given=[list(meant), list(whole)])
+    assert found == [list(meant.values()), list(whole.values())]
+
+
+def test_scaled_columns_lie_between_0_and_1_and_the_sentence_tells_why(tmp_path):
+    script = """
+import { hindranceOf, scaledSamples } from "./live/rows.js";
+const scaled = given.map(scaledSamples);
+const told = (samples) => ({ ...samples, after: hindranceOf(samples) });
+answer(given.map((samples, n) => ({ ...told(scaled[n]), why: hindranceOf(samples) })));
+"""
+    given = [
+        {"X": [[1e5, 1], [2e5, 1], [1.25e5, 1]], "y": [0, 1, 0.5]},
+        {"X": [[1, 0], [1.001, 1]], "y": [0, 1]},
+        {"X": [[0], [1]], "y": [-1, 3]},
+        {"X": [[-1.5e308], [1.5e308]], "y": [0, 1]},
+        {"X": [[0, 1], [1, 1]], "y": [0, 1]},
+    ]
+    found = in_node(script, tmp_path, given=given)
+    for samples, each in zip(given, found, strict=True):
+        for name, was in samples.items():
+            values = np.longdouble(was)
+            low, high = values.min(axis=0), values.max(axis=0)
+            unit = (values - low) / np.where(low < high, high - low, 1)
+            expected = np.where(low < high, unit, values)
+            np.testing.assert_allclose(np.longdouble(each[name]), expected, rtol=1e-12, atol=1e-15)
+        assert each["after"] == ""
+    assert [each["why"].split(":")[0] for each in found] == [
+        "With an input of 200,000 units saturate easily",
+        "The numbers of input 1 differ by at most 0.001",
+        "An output lies between 0 and 1",
+        "With an input of -1.5e+308 units saturate easily",
+        "",
+    ]

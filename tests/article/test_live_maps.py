@@ -9,7 +9,7 @@ from live import in_node, needs_node
 pytestmark = needs_node
 
 HEAD = """
-import { experiment } from "./live/experiment.js";
+import { learningFields } from "./live/learning.js";
 import { cellBeside, Maps } from "./live/map_cells.js";
 import { samplesOf } from "./live/own_data.js";
 import { Pack } from "./live/pack.js";
@@ -18,7 +18,7 @@ import { State } from "./live/state.js";
 
 const pack = await Pack.decode(readFileSync("pack", "utf-8"));
 const data = new Maps(pack);
-const state = new State(experiment.fields(pack));
+const state = new State(learningFields(pack));
 const cellOf = (field) => {
   const names = Object.keys(ARTICLE_SETTINGS);
   const settings = Object.fromEntries(names.map((name) => [name, state.get(name)]));

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from article_live import both_modules, trained
@@ -73,3 +74,44 @@ def test_two_optimizers_on_the_plane(live):
     page.says(
         "problem-planeIterations", 'iterations must be a whole number from 1 to 60000, got "x"'
     )
+
+
+def test_both_optimizers_are_shown_at_the_same_iteration(live):
+    page = live("#planeSeed=5&planeIterations=300", reduced_motion="reduce")
+    X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+    sides = {"first": {"alpha": 1.0}, "second": {"alpha": 0.1, "optimizer": "Adam"}}
+    bar = page.page.locator("#live-plane .player")
+    page.says("plane-end-second", re.compile("^It ends at the weights "))
+    page["plane-canvas"].scroll_into_view_if_needed()
+    page.page.wait_for_timeout(500)  # when it is seen, it goes to the end
+    bar.locator("input").press("Home")
+    for iteration in range(4):
+        assert bar.locator(".position").inner_text() == f"iteration {iteration}"
+        for side, settings in sides.items():
+            run = trained(X, y, hidden=0, seed=5, **settings, iterations=max(iteration, 1))
+            weights = run.weights[0] if iteration else initial(run)
+            told = page[f"plane-end-{side}"].inner_text()
+            numbers = re.match(r"Weights (\S+) and (\S+), error ", told).groups()
+            assert [float(n) for n in numbers] == pytest.approx(weights.ravel(), rel=5e-3)
+        bar.locator("[aria-label='One step on']").click()
+    bar.locator("input").press("End")
+    for side in sides:
+        page.says(f"plane-end-{side}", re.compile("^It ends at the weights "))
+
+
+def initial(run):
+    """The weights before the first iteration."""
+    return np.random.RandomState(run.seed).uniform(-1, 1, run.weights[0].shape)
+
+
+def test_the_plane_is_printed_as_it_is(live):
+    page = live(width=390).page
+    page.wait_for_selector("#plane-end-second:not(:empty)")
+    of = "(name) => getComputedStyle(document.querySelector(name))"
+    assert page.evaluate(f"({of})('.plane-figure').position") == "sticky"
+    page.emulate_media(media="print")
+    assert page.evaluate(f"({of})('.plane-figure').position") == "static"
+    assert page.evaluate(f"({of})('#live-bucket .stage').position") == "static"
+    box = page.locator("#plane-canvas").bounding_box()
+    assert box["width"] == pytest.approx(box["height"], abs=1)
+    assert page.evaluate(f"({of})('#plane-canvas').objectFit") == "contain"

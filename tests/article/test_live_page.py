@@ -29,7 +29,7 @@ def test_a_browser_that_can_not_is_told_so_in_one_sentence(live, script, missing
         *[""] * (page.locator(".live").count() - 1),
     ]
     assert page.locator(".live:visible").count() == 1
-    assert page.locator("figure img:visible").count() > 5
+    assert page.locator("figure .plot:visible").count() > 5
 
 
 CONTROLS = ".live :is(input, select, textarea, button, summary, canvas, output, progress, svg)"

@@ -1,5 +1,7 @@
 """The live page's error plane: contour lines, and paths with the bits of Python's."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -51,19 +53,25 @@ def test_a_saddle_is_crossed_by_two_lines(tmp_path):
 
 TRAINS = """
 import { Pack } from "./live/pack.js";
-import { endOf, pathOf, plane, planeSettings } from "./live/plane.js";
+import { gradientOf, momentTold, pathOf, plane, planeSettings, pathStep } from "./live/plane.js";
 import { State } from "./live/state.js";
 import { Programs, Trainings } from "./live/worker.js";
 
 const pack = await Pack.decode(readFileSync("pack", "utf-8"));
 const state = new State(plane.fields(pack));
 state.take(given.address);
-const found = {};
+const [found, moments] = [{}, { First: [], Second: [] }];
 const trainings = new Trainings(await Programs.open(pack), (result) => {
   if (result.failed) throw new Error(result.failed);
+  moments[result.slot].push(...result.moments);
   if (result.finished) {
-    const { finalError, settings } = result;
-    found[result.slot] = { places: pathOf(result), finalError, settings };
+    const run = { ...result, moments: moments[result.slot] };
+    const places = pathOf(run);
+    const gradients = places.map((place) => gradientOf(run.settings, place));
+    const steps = places.slice(0, -1).map((_, k) => pathStep(run, k));
+    const told = places.slice(0, -1).map((_, k) => momentTold(run, k));
+    const iterations = run.moments.map(({ iteration }) => iteration);
+    found[run.slot] = { places, gradients, steps, told, iterations, finalError: run.finalError };
     answer(found);
   }
 });
@@ -84,8 +92,6 @@ def test_paths_have_the_bits_of_python(tmp_path, iterations):
     address = f"planeSecond=Rprop&planeAlphaSecond=0.01&planeSeed=7&planeIterations={iterations}"
     found = in_node(TRAINS, tmp_path, given={"X": X, "y": y, "address": address})
     for side, optimizer, alpha in (("First", GradientDescent(), 1.0), ("Second", Rprop(), 0.01)):
-        every = found[side]["settings"]["recordEvery"]
-        assert every == -(-iterations // 600)
         run = fastgd.train(
             *LINE,
             hidden_size=(),
@@ -93,12 +99,39 @@ def test_paths_have_the_bits_of_python(tmp_path, iterations):
             seed=7,
             iterations=iterations,
             optimizer=optimizer,
-            record_every=every,
+            record_every=1,
             record_weights=True,
         )
-        places = [run.at(k).weights[0].ravel().tolist() for k in range(len(run.recorded))]
-        assert found[side]["places"] == [*places, run.weights[0].ravel().tolist()]
-        assert found[side]["finalError"] == run.final_error
+        places = [run.at(k).weights[0].ravel().tolist() for k in range(iterations)]
+        places.append(run.weights[0].ravel().tolist())
+        mine = found[side]
+        moments = mine["iterations"]
+        assert moments[-1] == iterations
+        assert mine["places"] == [places[moment] for moment in moments]
+        assert mine["finalError"] == run.final_error
+        gradients = [gradient_at(places[moment]) for moment in moments]
+        assert np.array(mine["gradients"]) == pytest.approx(np.array(gradients), abs=1e-9)
+        pairs = zip(moments, moments[1:], mine["steps"], mine["told"], strict=False)
+        for now, then, step, told in pairs:
+            if side == "First":
+                then = now + 1  # that of gradient descent is exact
+            moved = np.subtract(places[then], places[now]) / (then - now)
+            assert step == pytest.approx(moved, abs=1e-12)
+            numbers = [float(text) for text in re.findall(r"-?\d[\d.]*(?:e-\d+)?", told)]
+            assert numbers[:2] == pytest.approx(places[now], rel=5e-3)
+            assert numbers[2] == pytest.approx(run.errors[now], rel=5e-3)
+            assert numbers[-2:] == pytest.approx(moved, rel=5e-3)
+
+
+def gradient_at(weights):
+    """The gradient of half the sum of squared errors, from differences."""
+    X, y = map(np.array, LINE)
+
+    def loss(weights):
+        return ((1 / (1 + np.exp(-X @ weights)) - y) ** 2).sum() / 2
+
+    ends = [(weights + 1e-4 * side, weights - 1e-4 * side) for side in np.eye(2)]
+    return [(loss(more) - loss(less)) / 2e-4 for more, less in ends]
 
 
 def test_where_it_ends_in_words(tmp_path):

@@ -1,37 +1,47 @@
 """The live page's settings to try do what their sentences say."""
 
+from importlib.resources import files
+
 import pytest
 
 import fastgd
+from fastgd.article.page import lessons
 from fastgd.optimizers import FIRST_ORDER
 from live import in_node, needs_node
 
 pytestmark = needs_node
 
+FILE = files("fastgd.article.page").joinpath(lessons.FILE)
+
 SCRIPT = """
-import { experiment, settingsOf } from "./live/experiment.js";
-import { ARTICLE_SETTINGS, PRESETS, presetOf } from "./live/presets.js";
+import { learningFields, settingsOf } from "./live/learning.js";
+import { ARTICLE_SETTINGS, areSettings } from "./live/presets.js";
 import { State } from "./live/state.js";
 
-const state = new State(experiment.fields({ json: () => given }));
+const { optimizers, states } = given;
+const state = new State(learningFields({ json: () => optimizers }));
+const valueOf = (name) => state.get(name);
+const presetOf = () => states.find(({ settings }) => areSettings(settings, valueOf));
 const first = settingsOf(state);
-const found = PRESETS.map((preset) => {
-  state.set({ ...ARTICLE_SETTINGS, ...preset.sets });
+const found = states.map((preset) => {
+  state.set({ ...ARTICLE_SETTINGS, ...preset.settings });
   const { address } = state;
   const settings = settingsOf(state);
   state.take("");
   state.take(address); // all values can be read again
-  return { name: preset.name, settings, problems: state.problems, again: presetOf(state).name };
+  return { name: preset.name, settings, problems: state.problems, again: presetOf().name };
 });
 state.set({ seed: 77 });
-answer({ first, found, none: presetOf(state) ?? null });
+answer({ first, found, none: presetOf() ?? null });
 """
 
 
 @pytest.fixture(scope="module")
 def presets(tmp_path_factory):
     optimizers = {kind.__name__: kind.race_alpha for kind in FIRST_ORDER}
-    return in_node(SCRIPT, tmp_path_factory.mktemp("presets"), given=optimizers)
+    states = lessons.read(FILE.read_text("utf-8"))["presets"]
+    given = {"optimizers": optimizers, "states": states}
+    return in_node(SCRIPT, tmp_path_factory.mktemp("presets"), given=given)
 
 
 def test_each_can_be_sent_as_a_link_and_is_known_again(presets):

@@ -98,6 +98,7 @@ def test_numbers_that_are_none(tmp_path):
 BOXES = """
 const made = [];
 globalThis.document = {
+  getElementById: () => null,
   createElement(tag) {
     const [on, attributes] = [{}, {}];
     const setAttribute = (name, value) => (attributes[name] = value);
@@ -193,7 +194,7 @@ const replaceState = (_state, _title, address) => {
   }
   written.push(address);
 };
-const location = { hash: "", pathname: "/page.html", search: "?a" };
+const location = { hash: "", href: "/page.html?a", pathname: "/page.html", search: "?a" };
 state.follow({ location, history: { replaceState }, addEventListener: () => {} });
 """
 
@@ -218,7 +219,7 @@ later();
 answer({ written, waits, waiting });
 """
     found = in_node(FIELDS + WRITES + script, tmp_path)
-    assert found["written"] == ["#alpha=2", "#alpha=4", "/page.html?a"]
+    assert found["written"] == ["/page.html?a", "#alpha=2", "#alpha=4", "/page.html?a"]
     assert found["waiting"] == []
     usual, long = min(found["waits"]), max(found["waits"])
     assert found["waits"] == [usual, usual, long, long, usual]

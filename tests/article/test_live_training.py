@@ -1,5 +1,6 @@
 """Trainings of the page's script, in Node: the bits of fastgd.train, for any network that fits."""
 
+import json
 import math
 import re
 from importlib.resources import files
@@ -44,10 +45,17 @@ for (const settings of given) {
   const name = programOf(settings);
   const training = (trainings[name] ??= await programs.training(name));
   training.begin(settings);
-  for (let last = 1; !training.finished; last = 3 * last + 1) training.advance(last);
+  const moments = [];  // whatever the slices
+  for (let last = 1; !training.finished; ) {
+    moments.push(...training.advance(last));
+    last = training.done < last ? last : 3 * last + 1;
+  }
   found.push({
     program: name,
-    errors: numbers(training.errors),
+    iterations: moments.map(({ iteration }) => iteration),
+    errors: numbers(moments.map(({ error }) => error)),
+    path: moments.map((moment) => layers(moment.weights)),
+    changesThen: layers(moments[Math.floor(moments.length / 2)].changes),
     finalError: numbers([training.finalError])[0],
     updates: training.updates,
     weights: layers(training.layers("weights")),
@@ -66,7 +74,6 @@ def settings(**given):
         "alpha": 1.0,
         "seed": 1,
         "iterations": 600,
-        "recordEvery": 7,
         "optimizer": "GradientDescent",
         "bias": False,
         "dropout": 0,
@@ -88,7 +95,8 @@ def in_python(case):
         alpha=case["alpha"],
         seed=case["seed"],
         iterations=case["iterations"],
-        record_every=case["recordEvery"],
+        record_every=1,
+        record_weights=True,
         optimizer=BY_NAME[case["optimizer"]](),
         bias=case["bias"],
         dropout=case["dropout"],
@@ -102,22 +110,35 @@ def plain(array):
 
 def facts(case):
     run = in_python(case)
-    errors = [e for j, e in zip(run.recorded, run.errors, strict=True) if j < run.iterations]
-    layers = {
-        "weights": (run.weights, run.biases),
-        "changes": (run.direction_changes, run.bias_direction_changes),
-    }
-    return {
-        "errors": plain(errors),
-        "finalError": plain(run.final_error)[0],
-        "updates": run.iterations,
-    } | {
-        name: [
+    last = run.iterations
+    moments = [*(j for j in moments_of(case["iterations"]) if j < last), last]
+    then = in_python(case | {"iterations": max(moments[len(moments) // 2], 1)})
+
+    def layers(weights, biases):
+        return [
             [plain(layer), plain(biases[k]) if case["bias"] else None]
             for k, layer in enumerate(weights)
         ]
-        for name, (weights, biases) in layers.items()
+
+    path = [run.at(j) for j in moments[:-1]]
+    return {
+        "iterations": moments,
+        "errors": plain([*run.errors[moments[:-1]], run.final_error]),
+        "finalError": plain(run.final_error)[0],
+        "updates": run.iterations,
+        "weights": layers(run.weights, run.biases),
+        "changes": layers(run.direction_changes, run.bias_direction_changes),
+        "path": [layers(at.weights, at.biases) for at in (*path, run)],
+        "changesThen": layers(then.direction_changes, then.bias_direction_changes),
     }
+
+
+def moments_of(iterations):
+    """All of the first iterations, then 40 in each power of ten, and its multiples 1 to 9."""
+    tens = [10**power for power in range(len(str(iterations)))]
+    some = {0, *(k * ten for ten in tens for k in range(1, 10))}
+    some |= {round(ten * 10 ** (k / 40)) for ten in tens for k in range(40)}
+    return sorted(j for j in some if j < iterations)
 
 
 def compare(cases, chosen, folder, *flags):
@@ -128,6 +149,8 @@ def compare(cases, chosen, folder, *flags):
     made = in_node(TRAINS, folder, given=cases, flags=flags)
     used = [found.pop("program") for found in made["found"]]
     for case, found in zip(cases, made["found"], strict=True):
+        # JavaScript writes 1.92e+17 without a point, which Python takes for a whole number.
+        found["path"] = json.loads(json.dumps(found["path"]), parse_int=float)
         assert found == facts(case), case
     return used, made["fused"]
 
@@ -141,10 +164,10 @@ SHAPES = [
     {"hidden": UNITS, "bias": True},
     {"hidden": 3, **table(1, 1)},
     {"hidden": 8, "bias": True, **table(7, 5)},
-    {"hidden": UNITS, "bias": True, "iterations": 60, "recordEvery": 1, **table(SAMPLES, INPUTS)},
+    {"hidden": UNITS, "bias": True, "iterations": 60, **table(SAMPLES, INPUTS)},
     {"hidden": 0, **table(SAMPLES, INPUTS)},
-    {"hidden": 4, "iterations": RECORDS, "recordEvery": 1},
-    {"hidden": 4, "iterations": 1, "recordEvery": 1},
+    {"hidden": 4, "iterations": RECORDS},
+    {"hidden": 4, "iterations": 1},
 ]
 RELAXED = ("--experimental-wasm-relaxed-simd",)
 

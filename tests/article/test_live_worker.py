@@ -7,17 +7,19 @@ import { Programs, Trainings } from "./live/worker.js";
 
 const settings = (more) => ({
   X: [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]],
-  hidden: 4, alpha: 1, iterations: 100, recordEvery: 10, optimizer: "Adam", dropout: 0, ...more,
+  hidden: 4, alpha: 1, iterations: 100, optimizer: "Adam", dropout: 0, ...more,
 });
 
 class Fake {
   constructor() { this.steps = []; }
   begin(given) { Object.assign(this, given, { done: 0 }); }
-  advance(last) { this.steps.push(last - this.done); this.done = last; }
+  advance(last) {
+    this.steps.push(last - this.done);
+    this.done = last;
+    return [{ iteration: last }];
+  }
   get finished() { return this.done >= this.iterations; }
   get updates() { return this.done; }
-  get errors() { return []; }
-  layers() { return [{ values: [], bias: null }]; }
 }
 
 const pause = () => new Promise((resolve) => setTimeout(resolve));
@@ -107,7 +109,7 @@ answer([times, said]);
 
 
 @needs_node
-def test_results_that_come_faster_than_frames_are_not_queued(tmp_path):
+def test_results_that_come_faster_than_frames_are_not_queued_and_no_moment_is_lost(tmp_path):
     script = """
 import { Trainer } from "./live/trainer.js";
 const frames = [];
@@ -115,15 +117,16 @@ globalThis.requestAnimationFrame = (call) => frames.push(call);
 const worker = { postMessage: () => {} };
 const trainer = new Trainer(worker, true);
 const taken = [];
-const result = (id, done) => worker.onmessage({ data: { result: { slot: "a", id, done } } });
+const result = (id, done) =>
+  worker.onmessage({ data: { result: { slot: "a", id, moments: [done] } } });
 const draw = () => frames.splice(0).forEach((call) => call());
-trainer.train("a", {}, ({ done }) => taken.push(done));
+trainer.train("a", {}, ({ moments }) => taken.push([...moments]));
 [1, 2, 3].forEach((done) => result(1, done));
 draw();
 result(1, 4);
 draw();
 result(1, 5);
-trainer.train("a", {}, ({ done }) => taken.push(`new ${done}`));
+trainer.train("a", {}, ({ moments }) => taken.push(["new", ...moments]));
 result(1, 6);
 draw();
 result(2, 7);
@@ -131,4 +134,4 @@ trainer.stop("a");
 draw();
 answer(taken);
 """
-    assert in_node(script, tmp_path) == [3, 4]
+    assert in_node(script, tmp_path) == [[1, 2, 3], [1, 2, 3, 4]]

@@ -58,10 +58,11 @@ NUMBERS: dict[str, Any] = {"read": _numbers, "rule": "numbers separated by ','"}
     --iterations N  Steps at most (default: 10,000).
     --tolerance T  A ball stops where the slope is this near 0 (default: 1e-9).
     --example NAME  One of the article's problems: {", ".join(library.EXAMPLES)}.
-    --basins  Where balls from everywhere end; without CURVE, on one with five minima.
+    --basins  The minima in which random balls end, and the starts that lead to each; without
+        CURVE, on one with five minima.
     --balls N  Random balls, for --basins (default: 100).
     --seed N  Seed of the random starting points, for --basins (default: 1).
-    --window LOW,HIGH  Range of x to draw.
+    --window LOW,HIGH  Range of x to draw; with --basins, in which balls start.
     --plot FILE  Draw a figure to this file: .png, .svg, .pdf, or an animation: .gif.
     --progress --json
     """,

@@ -15,6 +15,7 @@ import linecache
 import math
 import numbers
 import operator
+import re
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
@@ -69,6 +70,19 @@ OTHER_WORDS = {
 }
 """Names of functions in other libraries, with what is written here."""
 
+_OF_ONE = [
+    name for name in (*FUNCTIONS, *OTHER_WORDS) if FUNCTIONS.get(OTHER_WORDS.get(name, name)) == 1
+]
+
+BARE_CALL = rf"\b({'|'.join(_OF_ONE)}) +[a-zA-Z0-9_.]"
+"""A function of one operand that is written without parentheses, as in "sin x"."""
+
+PLAIN = {
+    **dict.fromkeys(map(ord, "\u2212\u2013"), "-"),
+    **dict.fromkeys(map(ord, "\u00a0\u2009\u202f"), " "),
+}
+"""Minus signs, dashes and spaces of texts that are copied from elsewhere, with those of Python."""
+
 LARGEST = 200
 """The most numbers, names and operations in an expression. A chain of N of them is a tree of depth
 N, and trees are parsed and differentiated recursively."""
@@ -108,9 +122,16 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
     >>> parse("loss", "where(y > v, y - v, 0)", ("y", "v"))
     ('where', ('gt', 'y', 'v'), ('sub', 'y', 'v'), 0.0)
     """
+    text = text.translate(PLAIN)
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
+        if bare := re.search(BARE_CALL, text, re.ASCII):
+            operand = next(iter(variables or ()), "x")
+            called = OTHER_WORDS.get(bare[1], bare[1])
+            raise ValueError(
+                f"{name}: {bare[1]} is a function, write {called}({operand})"
+            ) from None
         of = f" of {', '.join(variables)}" if variables else ""
         raise ValueError(
             f"{name} must be an expression{of} such as 'x**2 - cos(3*x)', got {shown(text)}"

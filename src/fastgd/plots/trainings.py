@@ -257,7 +257,10 @@ def race(
         draw_curves(curves, ranked)
         curves.set_title(f"{len(ranked)} optimizers, the same initial weights")
         columns = 2 if max(map(len, ranked)) <= WIDEST else 1
-        curves.legend(loc="upper left", **below(curves), ncols=columns, fontsize="small")
+        # Where it were wider than the figure, the layout would shrink the axes.
+        curves.legend(loc="upper left", **below(curves), ncols=columns, fontsize="small",
+                      handlelength=1.6, handletextpad=0.5, columnspacing=0.8,
+                      borderpad=0.2)  # fmt: skip
         draw_surface(surface, ax=plane, paths=ranked)
         plane.set_title(fill(plane.get_title(loc="left"), 44))  # in half a figure
         if legend := plane.get_legend():

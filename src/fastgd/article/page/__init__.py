@@ -16,8 +16,10 @@ from fastgd.article import comparison
 from fastgd.article.comparison import DEVIATIONS, TWINS, ExperimentResult
 from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.article.page import live
+from fastgd.article.page.drawings import color_rules
 from fastgd.article.page.markup import Markup, element, join, show_code, show_table
 from fastgd.article.page.sections import SECTIONS, Section, needed
+from fastgd.article.page.words import explained
 from fastgd.article.tables import tables, tally_table
 from fastgd.checks.messages import warn
 from fastgd.checks.numbers import check_path
@@ -32,6 +34,11 @@ __all__ = ["ENDINGS", "build", "prepare", "write"]
 ENDINGS = (".html", ".htm")
 
 TITLE = "A Neural Network in 13 lines of Python, Part 2: Gradient Descent"
+
+SENTENCE = (
+    "A tiny network learns from four examples by gradient descent: find the alpha, the size of its "
+    "steps, with which it learns best."
+)
 
 ARTICLE = "https://iamtrask.github.io/2015/07/27/python-network-part2/"
 
@@ -63,7 +70,7 @@ def build(
     >>> from fastgd.article import page
     >>> from fastgd.article.experiments import EXPERIMENTS
     >>> html = page.build(EXPERIMENTS[:1])
-    >>> html.startswith("<!DOCTYPE html>"), html.count("<table>"), html.count("<img ")
+    >>> html.startswith("<!DOCTYPE html>"), html.count("<table>"), html.count("<svg ")
     (True, 2, 1)
     """
     pyplot()  # raises with what to install, before any work
@@ -96,8 +103,9 @@ def build(
         table = show_table(tally_table(tally))
         parts.append(element("section", title, table, id=name, aria_labelledby=f"{name}-title"))
     lively = _lively(results) if _is_whole(asked) else None
-    introduction = _introduction(sections, is_live=lively is not None)
-    return whole_page(element("main", introduction, *parts), lively)
+    opening = _opening(is_live=lively is not None)
+    content = join([opening, *parts, _contents(sections)])
+    return whole_page(element("main", explained(content)), lively)
 
 
 def _lively(results: Sequence[ExperimentResult]) -> live.Live | None:
@@ -112,6 +120,7 @@ def whole_page(main: Markup, lively: live.Live | None) -> str:
     """Return the page with this content, and with what makes it live."""
     style = _file("page.css")
     policy = ["default-src 'none'", "img-src data:"]
+    style += color_rules(main)
     if lively is not None:
         style += lively.style
         policy.append(lively.policy)
@@ -169,18 +178,17 @@ def _file(name: str) -> str:
     return files("fastgd.article.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _introduction(sections: Sequence[Section], *, is_live: bool) -> Markup:
+def _opening(*, is_live: bool) -> Markup:
+    """Return the first screen: the title, one sentence, and the place of the live curve."""
+    place = element("div", id="live-opening", class_="live", hidden="")
+    return join([element("h1", TITLE), element("p", SENTENCE), *([place] if is_live else [])])
+
+
+def _contents(sections: Sequence[Section]) -> Markup:
+    """Return the end of the page: what it is, its sections, and how it compares numbers."""
     links = [
         element("li", element("a", section.title, href=f"#{section.name}")) for section in sections
     ]
-    live_hint = element(  # which the page's script shows once it has started
-        "p",
-        "This page is live: ",
-        element("a", "move a slider", href="#thirteen-lines"),
-        ", and the network trains in your browser.",
-        class_="live-hint",
-        hidden="",
-    )
     comparing = element(
         "p",
         f"Each run has up to {TWINS} twins, whose initial weights differ only in the last "
@@ -194,24 +202,21 @@ def _introduction(sections: Sequence[Section], *, is_live: bool) -> Markup:
         element("span", "differs", class_="differs"),
         ".",
     )
-    return join(
-        [
-            element("h1", TITLE),
-            element(
-                "p",
-                "The experiments and figures of ",
-                element("a", "iamtrask's article", href=ARTICLE),
-                " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
-                "that made it.",
-            ),
-            *([live_hint] if is_live else []),
-            element("nav", element("ol", *links), aria_label="Sections"),
-            element(
-                "details",
-                element("summary", "How published numbers are compared with these"),
-                comparing,
-            ),
-        ]
+    return element(
+        "section",
+        element("h2", "About this page", id="about-title"),
+        element(
+            "p",
+            "The experiments and figures of ",
+            element("a", "iamtrask's article", href=ARTICLE),
+            " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
+            "that made it.",
+        ),
+        element("nav", element("ol", *links), aria_label="Sections"),
+        element("h3", "How published numbers are compared with these"),
+        comparing,
+        id="about",
+        aria_labelledby="about-title",
     )
 
 
@@ -237,10 +242,12 @@ def _running(experiments: Sequence[Experiment]) -> Iterator[Iterator[ExperimentR
 
 
 def _section(section: Section, *content: Markup) -> Markup:
+    part = section.part and f"{section.part[0].upper()}{section.part[1:]} of the article"
     return element(
         "section",
         element("h2", section.title, id=f"{section.name}-title"),
-        element("p", section.part[0].upper() + section.part[1:] + " of the article", class_="part"),
+        *([element("p", part, class_="part")] if part else []),
+        *([element("p", section.question, class_="question")] if section.question else []),
         element("p", section.text),
         *content,
         id=section.name,

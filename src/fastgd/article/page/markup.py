@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +14,9 @@ from typing import Any
 import numpy as np
 
 from fastgd.article.comparison import Mark
+from fastgd.article.page.drawings import drawing
 from fastgd.article.tables import ArticleTable, Cell, Marked, NumbersCell
-from fastgd.plots.style import encode, pyplot, styled
-
-VOID = ("img",)
-"""Elements without content."""
+from fastgd.plots.style import pyplot, styled
 
 
 class Markup(str):
@@ -40,8 +37,6 @@ def element(name: str, *content: str, **attributes: str) -> Markup:
         f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
         for key, value in attributes.items()
     )
-    if name in VOID:
-        return Markup(f"<{name}{given}>")
     return Markup(f"<{name}{given}>{join(content)}</{name}>")
 
 
@@ -85,7 +80,7 @@ def show_table(table: ArticleTable) -> Markup:
     whole = element("table", title, element("thead", head), *groups)
     # A box that scrolls must be reachable by keyboard, and then it needs a label.
     box = element(
-        "div", whole, class_="scroll", tabindex="0", role="region", aria_label=table.caption
+        "div", whole, class_="scroll", tabindex="0", role="group", aria_label=table.caption
     )
     return join([box, *(element("p", note, class_="note") for note in table.notes)])
 
@@ -103,13 +98,8 @@ def _cell(cell: Cell) -> str:
 
 # ---------------------------------------------------------------- figures
 
-PIXELS = 96
-"""CSS pixels per inch."""
-
 LETTERS = 9
 """Characters of a title per inch of the figure, with room for what is left of the axes."""
-
-TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 @dataclass(frozen=True)
@@ -120,7 +110,6 @@ class PageFigure:
     caption: str
     alt: str  # a description for readers who can't see it
     size: tuple[float, float] = (5.0, 3.6)  # in inches: 5 are wide enough on a phone
-    kind: str = "svg"  # "png" if the figure consists of many small parts
 
     def code(self) -> str:
         """Return the code: imports, data, and the body of ``draw`` without ``return``."""
@@ -143,12 +132,18 @@ class PageFigure:
             code = re.sub(rf"\b{name}\b", json.dumps(value), code)
         return code
 
-    def image(self, axes: Any = None) -> bytes:
-        """Return the bytes of these axes' figure, by default of the one that ``draw`` draws."""
+    @property
+    def name(self) -> str:
+        """By which its code is known: that of the function, and what it is called with."""
+        draw = self.draw if isinstance(self.draw, partial) else partial(self.draw)
+        return "-".join([draw.func.__name__.strip("_"), *map(str, draw.keywords.values())])
+
+    def image(self, axes: Any = None) -> Markup:
+        """Return the figure of these axes, by default of those that ``draw`` draws, as SVG."""
         if axes is None:
             with styled():
                 axes = self.draw()
-        figure = np.ravel(axes)[0].figure
+        figure = np.ravel(axes)[0].figure.figure
         figure.set_size_inches(*self.size)
         for one in figure.axes:
             one.set_xlabel(_wrapped(one.get_xlabel(), self.size[0]))
@@ -156,25 +151,19 @@ class PageFigure:
                 if title := one.get_title(place):
                     one.set_title(_wrapped(title, self.size[0]), loc=place)
         try:
-            return encode(figure, self.kind)
+            box, content = drawing(figure, self.name)
         finally:
             pyplot().close(figure)
+        return Markup(
+            f'<svg class="plot" viewBox="{box}" role="img" aria-label="{escape(self.alt)}">'
+            f"{content}</svg>"
+        )
 
     def markup(self) -> Markup:
         """Return the figure with its caption, and the code below."""
-        data = b64encode(self.image()).decode("ascii")
-        width, height = (str(round(PIXELS * inches)) for inches in self.size)
-        image = element(
-            "img",
-            src=f"data:{TYPES[self.kind]};base64,{data}",
-            alt=self.alt,
-            width=width,
-            height=height,
-            loading="lazy",  # all at once take half a second that the live parts would wait for
-        )
         return element(
             "figure",
-            image,
+            self.image(),
             element("figcaption", self.caption),
             show_code(self.code(), f"The code that made it: {self.caption}"),
         )

@@ -31,8 +31,9 @@ def race() -> Any:
     import matplotlib.pyplot as plt
 
     race = fastgd.race(X, y, hidden_size=4, iterations=1000)
-    _, axes = plt.subplots(2, layout="constrained")
-    return fastgd.plots.race(race, race.surface(), ax=tuple(axes))
+    figure = plt.figure(layout="constrained")
+    curves, plane = (half.subplots() for (half,) in figure.subfigures(2, squeeze=False))
+    return fastgd.plots.race(race, race.surface(), ax=(curves, plane))
 
 
 def ball() -> Any:
@@ -159,10 +160,11 @@ class Section:
 
     name: str  # an experiment's name, or an anchor of its own
     title: str
-    part: str  # its place in the article
+    part: str  # its place in the article; empty if that has no such part
     text: str
     figures: Sequence[PageFigure]
     live: str = ""  # what the page's script adds to it: a section of fastgd.article.page.live
+    question: str = ""  # which the text answers
 
     @property
     def is_experiment(self) -> bool:
@@ -173,50 +175,22 @@ class Section:
 _EXPERIMENTS = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
-def _experiment(name: str, *figures: PageFigure, live: str = "") -> Section:
-    """Make the section of an experiment, with the experiment's title and takeaway."""
+def _experiment(name: str, *figures: PageFigure, live: str = "", more: str = "") -> Section:
+    """Make the section of an experiment, with its title and takeaway, and ``more`` text."""
     experiment = _EXPERIMENTS[name]
-    return Section(name, experiment.title, experiment.part, experiment.takeaway, figures, live)
+    text = f"{experiment.takeaway} {more}".strip()
+    return Section(name, experiment.title, experiment.part, text, figures, live)
 
 
 SECTIONS = (
-    _experiment(
-        "thirteen-lines",
-        PageFigure(
-            thirteen_lines,
-            "The error of the thirteen lines while they learn XOR.",
-            "A falling curve: the mean absolute error is 0.496 at first, 0.099 after 1,000 "
-            "iterations, 0.013 after 10,000 and 0.0046 after 60,000.",
-        ),
-        live="experiment",
-    ),
-    Section(
-        "race",
-        "Optimizer race",
-        'part 1, "Visualizing the Difference"',
-        "All optimizers train the same network on the same data from the same initial weights, "
-        "each with an alpha that suits it: their errors, and their paths on the loss surface.",
-        (
-            PageFigure(
-                race,
-                "All optimizers learn XOR. On the surface a circle is the start, a star the end.",
-                "Above, the curves of the error over 1,000 iterations: Levenberg-Marquardt is "
-                "there after 19, at 0.000003; of the others AdaDelta ends lowest, at 0.0032, then "
-                "Adam and RMSProp, then Nesterov, gradient descent, momentum and "
-                "AdamW; AdaGrad ends at 0.037, and Rprop, whose steps have grown until the "
-                "sigmoids are saturated, at 0.125. Below, their paths over two weights: all start "
-                "at the same place and take different ways, Rprop out of the plot.",
-                size=(5.0, 7.6),
-            ),
-        ),
-    ),
     Section(
         "bucket",
         "The ball in the bucket",
         'parts 2 and 3, "Gradient Descent" and "Sometimes It Breaks"',
-        "A ball knows only the slope at its place: it moves down by alpha times the slope, until "
-        "the slope is 0. That finds the bottom of a bucket. It breaks where slopes are too big, "
-        "where there are several minima, and where slopes are too small.",
+        "The slope at its place says both: the ball goes against the slope, by alpha times the "
+        "slope, again and again, until the slope is 0. That finds the bottom of a bucket. It can "
+        "fail where slopes are too big, where there are several minima, and where slopes are too "
+        "small.",
         (
             PageFigure(
                 ball,
@@ -225,8 +199,8 @@ SECTIONS = (
             ),
             PageFigure(
                 slopes_too_big,
-                "Problem 1: where slopes are too big, each step overshoots to a steeper place. "
-                "Solution 1: a smaller alpha.",
+                "Problem 1: where slopes are too big, each step overshoots to a steeper place, "
+                "and the ball diverges. Solution 1: a smaller alpha.",
                 "A parabola with two balls that start at 1: with alpha 1.05 one jumps from side to "
                 "side, ever higher, and diverges; with alpha 0.1 the other one converges.",
             ),
@@ -255,10 +229,37 @@ SECTIONS = (
                 "The other symptom: where it is flat, convergence takes very long or never begins.",
                 "A curve that is flat on the right. From 5 a ball does not move at all; from 3 one "
                 "with alpha 0.1 still rolls after 2,000 steps, and one with alpha 0.9 converges.",
-                kind="png",
             ),
         ),
+        question="Which way is down, and how far?",
         live="bucket",
+    ),
+    Section(
+        "error-plane",
+        "The loss surface",
+        'part 4, "2 Layer Neural Network"',
+        "A network with two inputs and no hidden layer has two weights. For each pair of them, "
+        "from -10 to 10, it has an error: these are the heights of its loss surface, on which "
+        "training looks for the way down, as the ball does. The error is lowest where the first "
+        "weight is high and the second one low.",
+        (
+            PageFigure(
+                error_plane,
+                "The error as height over the two weights; training starts at the circle.",
+                "A surface of four plateaus: high at one corner, where all outputs are wrong, low "
+                "at the opposite one; the path leads down to it.",
+                size=PLANE,
+            ),
+            PageFigure(
+                error_plane_from_above,
+                "The same surface from above.",
+                "A map with contour lines: the path leads from near the center to the weights 5.28 "
+                "and -5.28, in the corner where the error is lowest.",
+                size=PLANE,
+            ),
+        ),
+        question="With two weights: which pair of them has the lowest error?",
+        live="plane",
     ),
     _experiment(
         "two-layer",
@@ -269,31 +270,26 @@ SECTIONS = (
             "from 0.44 to -5.28.",
         ),
     ),
-    Section(
-        "error-plane",
-        "The loss surface",
-        'part 4, "2 Layer Neural Network"',
-        "The loss surface of that network: the error for every possible set of its two weights, "
-        "from -10 to 10, and the path of its training. The error is lowest where the first weight "
-        "is high and the second one low.",
-        (
-            PageFigure(
-                error_plane,
-                "The error as height over the two weights; training starts at the circle.",
-                "A surface of four plateaus: high at one corner, where all outputs are wrong, low "
-                "at the opposite one; the path leads down to it.",
-                size=PLANE,
-                kind="png",
-            ),
-            PageFigure(
-                error_plane_from_above,
-                "The same surface from above.",
-                "A map with contour lines: the path leads from near the center to the weights 5.28 "
-                "and -5.28, in the corner where the error is lowest.",
-                size=PLANE,
-            ),
+    _experiment(
+        "thirteen-lines",
+        PageFigure(
+            thirteen_lines,
+            "The error of the thirteen lines while they learn XOR.",
+            "A falling curve: the mean absolute error is 0.496 at first, 0.099 after 1,000 "
+            "iterations, 0.013 after 10,000 and 0.0046 after 60,000.",
         ),
-        live="plane",
+        live="network",
+        more="In each iteration the four samples pass through two layers, each followed by the "
+        "sigmoid; backpropagation then computes the gradient, and all weights take a step.",
+    ),
+    Section(
+        "lessons",
+        "Guess, then try",
+        "",
+        "What do you expect, and what does the network do? Each lesson is a question with three "
+        "guesses; then the network itself answers.",
+        (),
+        live="lessons",
     ),
     _experiment(
         "alpha",
@@ -332,21 +328,46 @@ SECTIONS = (
             size=CHANGES,
         ),
         live="maps",
+        more="With alpha 1000 the first steps are so large that the output is saturated: "
+        "derivatives are nearly 0, and the error stays on a plateau at 0.5.",
     ),
     _experiment(
         "hidden-32",
         PageFigure(
             hidden_sizes,
-            "With 32 hidden units each alpha ends lower than with 4.",
+            "With 32 hidden units each of these alphas ends lower than with 4.",
             "Six curves. After 60,000 iterations the error with 4 hidden units is 0.0116, 0.0032 "
             "and 0.0012 for alpha 0.1, 1 and 10; with 32 units it is 0.0097, 0.0027 and 0.0009.",
         ),
         PageFigure(
             solved,
-            "How many seeds learn XOR at all: 3 units are enough, more of them succeed more often.",
+            "How many seeds learn XOR: some with 2 hidden units, all 200 from 4 units on.",
             "Two curves against the number of hidden units, for alpha 1 and for alpha 10. With 1 "
             "unit no seed learns XOR; with 2 units 28 % and 6 % of them do, with 3 units 89 % and "
             "98 %, from 4 on all of them.",
+        ),
+    ),
+    Section(
+        "race",
+        "Optimizer race",
+        'part 1, "Visualizing the Difference"',
+        "Ten optimizers train the same network on the same data from the same initial weights, "
+        "each with an alpha that suits it: gradient descent, momentum, Nesterov, AdaGrad, RMSProp, "
+        "AdaDelta, Adam, AdamW, Rprop and Levenberg-Marquardt. Their errors, and their paths on "
+        "the loss surface:",
+        (
+            PageFigure(
+                race,
+                "All but Rprop learn XOR in 1,000 iterations. On the surface a circle is the "
+                "start, a star the end.",
+                "Above, the curves of the error over 1,000 iterations: Levenberg-Marquardt is "
+                "there after 19, at 0.000003; of the others AdaDelta ends lowest, at 0.0032, then "
+                "Adam and RMSProp, then Nesterov, gradient descent, momentum and "
+                "AdamW; AdaGrad ends at 0.037, and Rprop, whose steps have grown until the "
+                "sigmoids are saturated, at 0.125. Below, their paths over two weights: all start "
+                "at the same place and take different ways, Rprop out of the plot.",
+                size=(5.0, 7.6),
+            ),
         ),
     ),
 )

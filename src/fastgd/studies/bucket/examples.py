@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fastgd.studies.bucket.rolling import Roll, roll
 
 FIVE_MINIMA = "x**4/300 + sin(2.5*x) + cos(x/2)"
-"""A curve like the article's: from any start a ball ends in one of five minima."""
+"""A curve like the article's: balls that start in its window end in one of five minima."""
 
 FIVE_MINIMA_WINDOW = (-6.0, 6.0)
 
@@ -90,8 +90,8 @@ EXAMPLES = {
             alpha=(0.1, 0.1, 0.9),
             iterations=2_000,
             window=(-1.5, 5.5),
-            takeaway="Where it is flat the ball is stuck, or takes very long; with a larger alpha "
-            "it arrives in time (Solution 3).",
+            takeaway="Where it is flat the ball is stuck, as at 5, or takes very long, as from 3; "
+            "from there it arrives in time with a larger alpha (Solution 3).",
         ),
         Example(
             "rut",

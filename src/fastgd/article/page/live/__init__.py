@@ -25,13 +25,14 @@ import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
 from fastgd.article.comparison import Comparison, ExperimentResult
+from fastgd.article.page import lessons
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.sections import LINE, XOR
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.engine.training_image import WEBASSEMBLY, TrainingImage, probe_module
-from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
+from fastgd.formulas.expressions import BARE_CALL, CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Optimizer
 from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, FIVE_MINIMA_WINDOW, Example
 from fastgd.studies.bucket.rolling import roller_facts, roller_of
@@ -76,6 +77,7 @@ def make(results: Sequence[ExperimentResult]) -> Live:
     packing = Packing()
     add_programs(packing, all_programs())
     packing.add_json("published", published_facts(results))
+    packing.add_json("lessons", lessons.facts(results))
     packing.add_json("optimizers", {each.__name__: each.race_alpha for each in FIRST_ORDER})
     add_facts(packing)
     packing.add_json("bucket", bucket_facts())
@@ -129,8 +131,8 @@ def bundled(entry: str, call: str) -> str:
 SAMPLES, INPUTS, UNITS = 64, 8, 32
 """The most samples, inputs and hidden units of a network on the page."""
 
-RECORDS = 601
-"""The most recorded errors of a training."""
+RECORDS = 3
+"""Errors recorded at a time: that of iteration 0, that of a later one, and the final one."""
 
 BASE = 65_536
 """Address of an image."""
@@ -299,8 +301,8 @@ def add_facts(packing: Packing) -> None:
 
 
 def needed() -> list[ShortCall]:
-    """Return quick calls that compile the code of the maps and of the plane."""
-    return [*(partial(_map, name, iterations=2) for name in AXES), _PLANE]
+    """Return quick calls that compile the code of the maps, of the plane and of the lessons."""
+    return [*(partial(_map, name, iterations=2) for name in AXES), _PLANE, *lessons.needed()]
 
 
 def _map(name: str, iterations: int) -> Any:
@@ -376,8 +378,8 @@ STARTS = Example(
     alpha=(0.1,) * 5,
     iterations=10_000,
     window=FIVE_MINIMA_WINDOW,
-    takeaway="From any start the ball ends in one of five minimums: of a few random balls, one "
-    "finds the lowest place (Solution 2).",
+    takeaway="Each of these balls ends in a different one of five minimums. The more balls start "
+    "at random places, the likelier it is that one finds the lowest (Solution 2).",
 )
 
 
@@ -387,6 +389,7 @@ def bucket_facts() -> dict[str, Any]:
         "functions": FUNCTIONS,
         "constants": CONSTANTS,
         "otherWords": OTHER_WORDS,
+        "bareCall": BARE_CALL,
         "largest": LARGEST,
         "examples": [example.__dict__ for example in (FIRST, *EXAMPLES.values(), STARTS)],
     }

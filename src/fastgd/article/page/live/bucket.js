@@ -1,13 +1,15 @@
 /** The ball in the bucket: drag it, turn alpha, choose a curve or write one; the kernel rolls it. */
 
 import { programsOf } from "./bytecode.js";
+import { readable } from "./charts.js";
 import { button, choiceControl, sliderControl, textControl } from "./controls.js";
 import { el, repr } from "./dom.js";
-import { endsShown, Hill } from "./hill.js";
+import { endsShown, heightsShown, Hill, stepsAfter } from "./hill.js";
 import { Parts } from "./parts.js";
+import { Player } from "./player.js";
 import { RandomState } from "./random.js";
 import { ITERATIONS, Roller } from "./roller.js";
-import { ballCommand, ballPython, basinsTold, meaningOf } from "./rolls.js";
+import { ballCommand, ballPython, basinsTold, meaningOf, outsideTold, placeTold, stepTold } from "./rolls.js";
 import { Scale } from "./scales.js";
 import { copyButtons } from "./share.js";
 import { choice, number } from "./state.js";
@@ -66,23 +68,47 @@ class BucketStage {
       onDrop: () => this.#settle(),
     });
     this.hill.element.id = "bucket-chart";
-    this.result = el("strong", { id: "bucket-x" }); // no live region: it changes with each step
+    this.player = new Player({
+      name: "Step of the ball that is shown",
+      last: () => this.ball?.iterations ?? 0,
+      label: (position) => `step ${readable(Math.floor(position), 4)}`,
+      lasts: (steps) => Math.min(6, 0.4 * steps),
+      pace: stepsAfter,
+      onMove: () => this.#show(),
+    });
+    this.result = el("strong", { id: "bucket-x", class: "digits", tabindex: 0 }); // no live region: it changes with each step
+    this.slope = el("span", { id: "bucket-slope" });
+    this.step = el("span", { id: "bucket-step" });
     this.status = el("p", { id: "bucket-status", class: "note" });
     this.spoken = el("p", { class: "spoken", role: "status" });
     this.takeaway = el("p", { id: "bucket-takeaway" });
     this.balls = el("div", { class: "chips", role: "group", "aria-label": "Balls of the article" });
     this.many = el("p", { id: "bucket-places", class: "note" });
-    this.rolls = button("Roll", () => this.#rollOrStop(), { id: "bucket-roll" });
     this.curves = facts.examples.map((example) =>
       button(example.title, () => this.#choose(example), { "aria-pressed": "false" }),
     );
     const chips = el("div", { class: "chips", role: "group", "aria-label": "Curves of the article" }, ...this.curves);
     this.element = this.#stage();
-    this.tools = el("div", { class: "tools" }, chips, this.takeaway, this.balls);
+    this.tools = el("div", { class: "tools" }, this.status, this.spoken, chips, this.takeaway, this.balls);
     this.controls = this.#controls();
   }
 
   #stage() {
+    const bar = this.player.bar();
+    ["click", "input"].forEach((used) => bar.addEventListener(used, () => clearTimeout(this.timer)));
+    const swatch = (color) => el("span", { class: `swatch ${color}`, "aria-hidden": "true" });
+    return el(
+      "div",
+      { class: "stage" },
+      el("p", { class: "final" }, this.result),
+      this.hill.element,
+      el("p", { class: "step" }, el("span", {}, swatch("of-slope"), "slope ", this.slope), el("span", {}, swatch("of-step"), this.step)),
+      bar,
+    );
+  }
+
+  #controls() {
+    const { state } = this;
     const zoomBy = (factor) => {
       this.zoom = factor * this.#shown.zoom;
       this.zoom = this.#shown.zoom; // a press that shows nothing else has no other effect
@@ -90,29 +116,7 @@ class BucketStage {
     };
     return el(
       "div",
-      { class: "stage" },
-      el("p", { class: "final" }, el("span", {}, "x "), this.result),
-      this.hill.element,
-      this.status,
-      this.spoken,
-      el(
-        "div",
-        { class: "row" },
-        this.rolls,
-        button("100 random balls", () => this.#rollMany(), { id: "bucket-many" }),
-        button("−", () => zoomBy(2), { "aria-label": "Show more of the curve" }),
-        button("+", () => zoomBy(0.5), { "aria-label": "Show less of the curve" }),
-      ),
-      this.many,
-    );
-  }
-
-  #controls() {
-    const { state } = this;
-    return el(
-      "div",
       { class: "controls" },
-      el("div", { class: "whole formula" }, textControl({ state, field: "curve", label: "The curve, a formula of x" })),
       sliderControl({
         state,
         field: "ballAlpha",
@@ -130,6 +134,15 @@ class BucketStage {
           choices: Object.entries(STEPS),
         }),
       ),
+      el("div", { class: "whole formula" }, textControl({ state, field: "curve", label: "The curve, a formula of x" })),
+      el(
+        "div",
+        { class: "row" },
+        button("100 random balls", () => this.#rollMany(), { id: "bucket-many" }),
+        button("−", () => zoomBy(2), { "aria-label": "Show more of the curve" }),
+        button("+", () => zoomBy(0.5), { "aria-label": "Show less of the curve" }),
+      ),
+      this.many,
       copyButtons("bucket-", [
         { id: "copy-python", label: "Copy as Python", text: () => ballPython(this.#settings) },
         { id: "copy-command", label: "Copy as command", text: () => ballCommand(this.#settings) },
@@ -171,10 +184,15 @@ class BucketStage {
     this.status.classList.toggle("problem", this.isNowhere);
     this.#examples();
     const options = { programs: this.programs, rule, iterations, recordPath: true };
-    this.rolling.begin(roller.rollInParts({ starts: [start], alphas: [alpha], ...options }), ([ball], isOver) => {
+    this.ball = null;
+    this.rolling.begin(roller.rollInParts({ starts: [start], alphas: [alpha], ...options }), ([ball]) => {
+      const isFirst = !this.ball;
       this.ball = ball;
-      this.#show();
-      this.#tell(ball.iterations, isOver);
+      if (isFirst) {
+        this.player.seek(0);
+      } else {
+        this.player.moved();
+      }
     });
     clearTimeout(this.timer);
     if (this.key && !this.hill.isDragged) {
@@ -184,9 +202,23 @@ class BucketStage {
   }
 
   #show() {
-    const { ball, others, othersHeights } = this;
+    const { ball, others, othersHeights, player } = this;
     const { start, path, pathHeights } = ball;
-    this.hill.show({ ...this.#drawn(), start, path, pathHeights, others, othersHeights });
+    const done = player.position;
+    const k = Math.floor(done);
+    const [slope] = this.roller.slopes(this.programs, path.slice(k, k + 1));
+    const drawn = this.#drawn();
+    this.hill.show({ ...drawn, start, path, pathHeights, others, othersHeights, done, slope });
+    const [x, height, next] = [path[k], pathHeights[k], path[k + 1]];
+    const { window: ends, heights } = drawn;
+    this.result.textContent = placeTold(x, ends[1] - ends[0]);
+    this.result.title = repr(x);
+    const told = stepTold({ x, slope, next }, this.#settings);
+    this.slope.textContent = told.slope;
+    this.step.textContent = told.step;
+    const isEnd = this.rolling.isOver && next === undefined;
+    this.status.textContent = [isEnd && this.ending, outsideTold(x, height, ends, heightsShown(heights))].filter(Boolean).join(" ");
+    this.status.dataset.status = isEnd ? ball.status : "";
   }
 
   /** The curve in its window. */
@@ -210,17 +242,7 @@ class BucketStage {
     const { start, status, iterations } = this.ball;
     return this.isNowhere
       ? `The curve has no slope at x = ${start}.`
-      : `${status} after ${countOf(iterations)}: ${meaningOf(this.ball)}`;
-  }
-
-  /** The number of steps, and how it ended. */
-  #tell(steps, isOver) {
-    const { x, status, path } = this.ball;
-    this.result.textContent = repr(isOver ? x : path[steps]);
-    this.result.classList.toggle("waits", !isOver);
-    this.rolls.textContent = this.hill.isRolling ? "Stop" : "Roll";
-    this.status.textContent = isOver ? this.ending : countOf(steps);
-    this.status.dataset.status = isOver ? status : "";
+      : `${status} after ${countOf(iterations)}: ${meaningOf(this.ball)}.`;
   }
 
   /** Roll soon, unless something changes until then; the path must be known. */
@@ -231,25 +253,9 @@ class BucketStage {
         this.#settle();
         return;
       }
-      this.#roll();
+      this.player.run();
       this.spoken.textContent = `x ${repr(this.ball.x)}, ${this.ending}`;
     }, SETTLES);
-  }
-
-  #roll() {
-    this.hill.play((steps, isOver) => this.#tell(steps, isOver));
-  }
-
-  #rollOrStop() {
-    clearTimeout(this.timer);
-    if (this.hill.isRolling) {
-      this.hill.stop();
-      this.#tell(this.ball.iterations, true);
-    } else if (this.rolling.isOver) {
-      this.#roll();
-    } else {
-      this.#settle();
-    }
   }
 
   /** Those of fastgd.bucket.basins: from random places of the window. */
@@ -287,11 +293,13 @@ class BucketStage {
   #examples() {
     const { example, facts, state } = this;
     facts.examples.forEach((each, k) => this.curves[k].setAttribute("aria-pressed", String(each === example)));
-    this.takeaway.textContent = example?.takeaway ?? "";
+    const { start: from, alpha: rate, rule } = this.#settings;
+    const isOfExample = rule === "alpha" && example?.start.some((start, k) => start === from && example.alpha[k] === rate);
+    this.takeaway.textContent = isOfExample ? example.takeaway : "This is a ball of your own: where will it end?";
     const balls = (example?.start ?? []).map((start, k) => {
       const alpha = example.alpha[k];
       const pick = () => state.set({ ballStart: start, ballAlpha: alpha, ballRule: "alpha" });
-      const isNow = state.get("ballStart") === start && state.get("ballAlpha") === alpha;
+      const isNow = rule === "alpha" && from === start && rate === alpha;
       return button(`start ${start}, alpha ${alpha}`, pick, { "aria-pressed": String(isNow) });
     });
     this.balls.replaceChildren(...(balls.length > 1 ? balls : []));

@@ -5,6 +5,7 @@
 
 import { Derivation } from "./derivation.js";
 import { parseFormula } from "./formulas.js";
+import { plainText } from "./typed.js";
 
 /**
  * The programs of a curve's height and slope. A program has `words`, the `constants` that rows of
@@ -16,7 +17,7 @@ export function programsOf(name, text, facts) {
   const [value, derivative] = derivation.of(parseFormula(name, text, facts));
   const slope = derivative === null ? derivation.number(0) : derivative;
   const [height, slopes] = [value, slope].map((node) => instructionsOf(derivation.nodes, node, facts));
-  return { text: text.trim(), height, slope: slopes };
+  return { text: plainText(text).trim(), height, slope: slopes };
 }
 
 /** The program that computes a node; rows are reused after their last use. */

@@ -34,9 +34,9 @@ function near(pixel) {
   return Math.min(Math.max(pixel, -FAR), FAR);
 }
 
-/** A number for people: 60,000 or 0.0012. */
+/** A number for people: 60,000, 0.0012 or 1.5e+20. */
 export function readable(x, digits = 3) {
-  return Math.abs(x) >= 1000 ? Math.round(x).toLocaleString("en-US") : String(Number(x.toPrecision(digits)));
+  return Math.abs(x) >= 1000 && Math.abs(x) < 1e15 ? Math.round(x).toLocaleString("en-US") : String(Number(x.toPrecision(digits)));
 }
 
 /**
@@ -95,25 +95,23 @@ export class Chart {
     this.paint(this);
   }
 
-  /** Scales of both axes (see scales.js), with their names; `ticks` of the one upward are numbers, which `label` writes. */
-  axes({ x, y, across, upward, ticks = ticksOf(y, 5), label = readable }) {
+  /** Scales of both axes (see scales.js), with their names; `ticks` of the one upward are numbers, which `label` writes, as `stop` those of the other one, `stops`. */
+  axes({ x, y, across, upward, ticks = ticksOf(y, 5), label = readable, stops, stop = readable }) {
     Object.assign(this, { x, y });
     const { context, box, colors: { grid, soft } } = this;
     context.font = this.font;
-    context.lineWidth = 1;
-    context.strokeStyle = grid;
     context.fillStyle = soft;
     context.textBaseline = "middle";
     context.textAlign = "right";
     for (const tick of ticks) {
       const top = Math.round(this.top(tick)) + 0.5;
-      this.#segment(box.left, top, box.left + box.width, top);
+      this.segment(box.left, top, box.left + box.width, top, grid);
       context.fillText(label(tick), box.left - 8, top);
     }
     context.textAlign = "center";
     const right = box.left + box.width + CHART_MARGIN.right;
-    const labels = ticksOf(x, box.width / 90).map((tick) => {
-      const text = readable(tick);
+    const labels = (stops ?? ticksOf(x, box.width / 90)).map((tick) => {
+      const text = stop(tick);
       const { width } = context.measureText(text);
       return { text, width, at: Math.min(this.left(tick), right - width / 2) };
     });
@@ -124,8 +122,7 @@ export class Chart {
     context.rotate(-Math.PI / 2);
     context.fillText(upward, 0, 0);
     context.restore();
-    context.strokeStyle = soft;
-    this.#segment(box.left, box.top + box.height + 0.5, box.left + box.width, box.top + box.height + 0.5);
+    this.segment(box.left, box.top + box.height + 0.5, box.left + box.width, box.top + box.height + 0.5, soft);
   }
 
   /** Where a number of the axis to the right stands, in CSS pixels, also outside of the axes. */
@@ -178,10 +175,31 @@ export class Chart {
     context.fillText(text, ...place);
   }
 
-  #segment(left, top, right, bottom) {
-    this.context.beginPath();
-    this.context.moveTo(left, top);
-    this.context.lineTo(right, bottom);
-    this.context.stroke();
+  /** A straight line between two places, in CSS pixels as in what follows. */
+  segment(left, top, right, bottom, color, width = 1) {
+    const { context } = this;
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.beginPath();
+    context.moveTo(left, top);
+    context.lineTo(right, bottom);
+    context.stroke();
+  }
+
+  /** An arrow, which has no shaft if it is short. */
+  arrow(from, to, color) {
+    const { context } = this;
+    const [across, down] = [to[0] - from[0], to[1] - from[1]];
+    const length = Math.hypot(across, down) || 1;
+    const head = Math.min(10, length) / length;
+    const neck = [to[0] - head * across, to[1] - head * down];
+    this.segment(...from, ...neck, color, 3);
+    context.fillStyle = color;
+    context.beginPath();
+    context.moveTo(...to);
+    for (const side of [0.5, -0.5]) {
+      context.lineTo(neck[0] - side * head * down, neck[1] + side * head * across);
+    }
+    context.fill();
   }
 }

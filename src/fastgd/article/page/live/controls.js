@@ -2,10 +2,11 @@
  * Controls tied to fields of the state: whatever changes a field, its control shows it.
  *
  * Elements have ids by field: `control-...` is the text box, list or checkbox, `slider-...` the
- * slider next to it, `problem-...` the sentence about what can't be.
+ * slider next to it, `problem-...` the sentence about what can't be. A field's second slider has an
+ * `id` of its own.
  */
 
-import { el } from "./dom.js";
+import { el, termButton } from "./dom.js";
 
 /**
  * A slider on a `scale` (see scales.js), with a text box for exactly the number that one types.
@@ -13,12 +14,12 @@ import { el } from "./dom.js";
  *
  * Ticks can be clicked; `name` turns their numbers into labels. A pointer snaps to ticks, keys don't.
  */
-export function sliderControl({ state, field, label, scale, hint, name = String }) {
+export function sliderControl({ state, field, id = field, label, scale, hint, name = String }) {
   let snap = false;
   let own = false; // whether the change comes from the slider: then its thumb stays where the hand has it
   const slider = el("input", {
     type: "range",
-    id: `slider-${field}`,
+    id: `slider-${id}`,
     min: 0,
     max: scale.steps,
     step: 1,
@@ -52,7 +53,7 @@ export function sliderControl({ state, field, label, scale, hint, name = String 
   state.on([field], show);
   show();
   const marks = ticks.length ? [el("div", { class: "ticks" }, ...ticks)] : [];
-  return controlGroup(state, field, label, hint, [textBox(state, field, hint)], [slider, ...marks]);
+  return controlGroup(state, field, label, hint, [textBox(state, field, hint, id)], [slider, ...marks], id);
 }
 
 /** A text box for a number or a short text; `extra` are elements that stand next to it. */
@@ -82,7 +83,7 @@ export function flagControl({ state, field, label }) {
   state.on([field], show);
   show();
   const line = el("label", { class: "flag" }, box, el("span", {}, label));
-  return el("div", { class: "control" }, line, problemOf(state, field, box));
+  return el("div", { class: "control" }, el("div", { class: "beside" }, line, termButton(label)), problemOf(state, field, box));
 }
 
 /** A button with an action. */
@@ -94,13 +95,13 @@ export function button(text, action, attributes = {}) {
  * What is typed counts at once where it can be; what can't be is told when the box is left. Then what
  * it began with, which may have counted, counts no more: an alpha of 50000 isn't one of 500.
  */
-function textBox(state, field, hint) {
+function textBox(state, field, hint, id = field) {
   let own = false;
   let before;
   const { read, write } = state.fields[field];
   const box = el("input", {
     type: "text",
-    ...namesOf(field, hint),
+    ...namesOf(id, hint),
     size: 9,
     autocomplete: "off",
     spellcheck: "false",
@@ -139,28 +140,28 @@ function textBox(state, field, hint) {
   return box;
 }
 
-function namesOf(field, hint) {
-  return { id: `control-${field}`, "aria-describedby": `problem-${field}${hint ? ` hint-${field}` : ""}` };
+function namesOf(id, hint) {
+  return { id: `control-${id}`, "aria-describedby": `problem-${id}${hint ? ` hint-${id}` : ""}` };
 }
 
-function hintOf(field, hint) {
-  return hint ? [el("p", { class: "hint", id: `hint-${field}` }, hint)] : [];
+function hintOf(id, hint) {
+  return hint ? [el("p", { class: "hint", id: `hint-${id}` }, hint)] : [];
 }
 
-function controlGroup(state, field, label, hint, inLine, below) {
+function controlGroup(state, field, label, hint, inLine, below, id = field) {
   return el(
     "div",
     { class: "control" },
-    el("div", {}, el("label", { for: `control-${field}` }, label), ...hintOf(field, hint)),
+    el("div", {}, el("label", { for: `control-${id}` }, label), termButton(label), ...hintOf(id, hint)),
     el("div", { class: "beside" }, ...inLine),
     ...below,
-    problemOf(state, field, inLine[0]),
+    problemOf(state, field, inLine[0], id),
   );
 }
 
 /** The sentence about a field; its box is marked as long as there is one. */
-function problemOf(state, field, box) {
-  const sentence = el("p", { class: "problem", id: `problem-${field}`, role: "status" });
+function problemOf(state, field, box, id = field) {
+  const sentence = el("p", { class: "problem", id: `problem-${id}`, role: "status" });
   const show = () => {
     const problem = state.problem(field);
     sentence.textContent = problem ?? "";

@@ -1,35 +1,45 @@
-/** The network as a picture, and what it answers to each sample. */
+/** The network as a picture: its weights, and what its units answer to a sample. */
 
-import { el, repr, svg } from "./dom.js";
 import { readable } from "./charts.js";
+import { el, repr, svg } from "./dom.js";
+import { NO_SLOPE, answerOf, short } from "./forward.js";
 
 const DIAGRAM_WIDTH = 320;
 const NEURONS_APART = 44; // units of the picture between neurons of a layer, where there are few
 const DIAGRAM_TALLEST = 340;
 
-/** The outputs of a network for each row of X; only for people, as Math.exp may differ in the last bit. */
-export function outputsOf(X, layers) {
-  const sigmoid = (x) => 1 / (1 + Math.exp(-x));
-  return X.map((row) =>
-    layers.reduce(
-      (inputs, { columns, values, bias }) =>
-        Array.from({ length: columns }, (_, j) =>
-          sigmoid(inputs.reduce((sum, x, k) => sum + x * values[k * columns + j], bias ? bias[j] : 0)),
-        ),
-      row,
-    ),
-  ).map(([output]) => output);
+/** Values and slopes of each layer's units, inputs first, for the chosen sample, or the means and largest slopes of all. */
+export function unitsOf({ X }, layers, chosen) {
+  const rows = X.filter((_, n) => chosen === null || n === chosen);
+  const answers = rows.map((row) => answerOf(layers, row));
+  const over = (lists, join) => Array.from(lists[0], (_, k) => join(lists.map((list) => list[k])));
+  const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+  const most = (numbers) => Math.max(...numbers);
+  const values = [rows, answers.map(({ hidden }) => hidden), answers.map(({ output }) => [output])];
+  const slopes = [null, answers.map((answer) => answer.slopes), answers.map(({ slope }) => [slope])];
+  return values
+    .map((lists, k) => ({ values: over(lists, mean), slopes: slopes[k] && over(slopes[k], most) }))
+    .filter((layer) => layer.values.length);
 }
 
-/** Inputs, hidden units and the output as circles; the lines between them are as thick as weights are large. */
+/**
+ * Inputs, hidden units and the output as circles, with the color of their value; the lines between them are as thick
+ * as weights are large.
+ */
 export class Diagram {
   constructor() {
     this.picture = svg("svg", { class: "diagram", role: "img" });
-    this.element = el("figure", {}, this.picture, el("figcaption", {}, ...weightLegend()));
+    this.told = el("span");
+    this.element = el("figure", {}, this.picture, el("figcaption", {}, ...weightLegend(), this.told));
     this.shape = "";
+    this.lit = null;
   }
 
-  show(layers) {
+  show(run, moment, chosen = null) {
+    if (!moment) {
+      return;
+    }
+    const { weights: layers } = moment;
     const shape = layers.map(({ rows, columns }) => `${rows} ${columns}`).join();
     if (shape !== this.shape) {
       this.shape = shape;
@@ -44,8 +54,32 @@ export class Diagram {
         line.firstChild.textContent = `${line.dataset.name}: ${repr(weight)}`;
       }),
     );
+    this.#fill(unitsOf(run.samples, layers, chosen), chosen === null ? "on average over the samples" : `for sample ${chosen + 1}`);
     const sizes = [...layers.map(({ rows }) => rows), 1].join(", ");
     this.picture.setAttribute("aria-label", `A network with layers of ${sizes}; its largest weight is ${readable(largest)} in size`);
+  }
+
+  /** Let one part stand out: "synapse_0", "synapse_1", "layer_1", "layer_2"; null for none. */
+  highlight(part) {
+    this.lit = part;
+    for (const group of this.picture.children) {
+      group.classList.toggle("faint", part !== null && group.dataset.part !== part);
+    }
+  }
+
+  /** Circles in the colors of their values; a dashed ring if saturated. */
+  #fill(units, when) {
+    units.forEach(({ values, slopes }, k) =>
+      values.forEach((value, n) => {
+        const circle = this.circles[k][n];
+        const isSaturated = slopes !== null && slopes[n] < NO_SLOPE;
+        circle.style.setProperty("--share", `${70 * Math.min(Math.abs(2 * value - 1), 1)}%`);
+        circle.setAttribute("class", `${value < 0.5 ? "low" : "high"}${isSaturated ? " saturated" : ""}`);
+        const slope = slopes ? `; slope ${when.startsWith("on") ? "at most " : ""}${short(slopes[n])}${isSaturated ? ": saturated" : ""}` : "";
+        circle.firstChild.textContent = `${circle.dataset.name}: ${short(value)} ${when}${slope}`;
+      }),
+    );
+    this.told.textContent = ` Circles: values ${when}, orange 0, blue 1; dashed: saturated, with a slope below ${NO_SLOPE}.`;
   }
 
   #build(layers) {
@@ -57,47 +91,33 @@ export class Diagram {
         (height * (n + 0.5)) / size,
       ]),
     );
-    const names = sizes.map((_, k) => (k === 0 ? "input" : k === sizes.length - 1 ? "output" : "unit"));
+    const names = sizes.map((_, k) => (k === 0 ? "input" : k === sizes.length - 1 ? "output" : "hidden unit"));
+    const nameOf = (k, n) => (sizes[k] === 1 && names[k] === "output" ? "output" : `${names[k]} ${n + 1}`);
     this.lines = layers.map(({ rows, columns }, k) =>
       Array.from({ length: rows * columns }, (_, n) => {
         const [from, to] = [Math.floor(n / columns), n % columns];
         const [[x1, y1], [x2, y2]] = [places[k][from], places[k + 1][to]];
         const line = svg("line", { x1, y1, x2, y2 }, svg("title"));
-        line.dataset.name = `${names[k]} ${from + 1} to ${names[k + 1]} ${to + 1}`;
+        line.dataset.name = `${nameOf(k, from)} to ${nameOf(k + 1, to)}`;
         return line;
       }),
     );
-    const circles = places.flatMap((layer) => {
-      const r = Math.min(9, (0.42 * height) / layer.length);
-      return layer.map(([cx, cy]) => svg("circle", { cx, cy, r }));
+    this.circles = places.map((layer, k) => {
+      const r = Math.min(11, (0.42 * height) / layer.length);
+      return layer.map(([cx, cy], n) => {
+        const circle = svg("circle", { cx, cy, r }, svg("title"));
+        circle.dataset.name = nameOf(k, n);
+        return circle;
+      });
     });
+    const group = (name) => (parts, k) => svg("g", { "data-part": `${name}_${k}` }, ...parts);
     this.picture.setAttribute("viewBox", `0 0 ${DIAGRAM_WIDTH} ${height}`);
-    this.picture.replaceChildren(...this.lines.flat(), ...circles);
+    this.picture.replaceChildren(...this.lines.map(group("synapse")), ...this.circles.map(group("layer")));
+    this.highlight(this.lit);
   }
 }
 
 function weightLegend() {
   const mark = (name) => el("span", { class: `swatch ${name}`, "aria-hidden": "true" });
-  return ["Weights: ", mark("positive"), " positive, ", mark("negative"), " negative; inputs left, the output right"];
-}
-
-/** A table of samples: inputs, target and output, with a bar. */
-export class Outputs {
-  constructor() {
-    this.body = el("tbody");
-    const head = el("tr", {}, ...["inputs", "target", "output", ""].map((text) => el("th", { scope: "col" }, text)));
-    const table = el("table", {}, el("caption", {}, "What the network answers"), el("thead", {}, head), this.body);
-    this.element = el("div", { class: "scroll outputs", tabindex: 0, role: "region", "aria-label": "Outputs" }, table);
-  }
-
-  show({ X, y }, layers) {
-    const rows = outputsOf(X, layers).map((output, n) => {
-      const bar = el("span", { class: "bar", "aria-hidden": "true" });
-      bar.style.setProperty("--share", `${Math.round(100 * output)}%`);
-      bar.style.setProperty("--target", `${Math.round(100 * y[n])}%`);
-      const cells = [X[n].map((x) => readable(x)).join(", "), readable(y[n]), output.toFixed(4)];
-      return el("tr", {}, ...cells.map((text) => el("td", {}, text)), el("td", {}, bar));
-    });
-    this.body.replaceChildren(...rows);
-  }
+  return ["Weights: ", mark("positive"), " positive, ", mark("negative"), " negative; inputs left, the output right."];
 }

@@ -29,12 +29,19 @@ function filled(element, { on = {}, ...attributes }, children) {
   return element;
 }
 
-/** The colors of the style sheet, by name: ink, soft, paper, grid, accent, and a list of series. */
+/** The button that opens the sentence about a word (see words.py), or about its singular; nothing if there is none. */
+export function termButton(word, text = "?") {
+  const letters = word.split(":")[0].toLowerCase().replace(/[^a-z]/g, "");
+  const id = [letters, letters.replace(/s$/, "")].map((each) => `term-${each}`).find((each) => document.getElementById(each));
+  return id ? el("button", { type: "button", class: "term", popovertarget: id, "aria-label": text === "?" && `${word}, explained` }, text) : "";
+}
+
+/** The colors of the style sheet, by name: ink, soft, paper, grid, accent, negative, and a list of series. */
 export function colors() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  const [ink, soft, paper, grid, accent] = ["ink", "soft", "paper", "grid", "accent"].map(of);
-  return { ink, soft, paper, grid, accent, series: Array.from({ length: 9 }, (_, k) => of(`series-${k}`)) };
+  const [ink, soft, paper, grid, accent, negative] = ["ink", "soft", "paper", "grid", "accent", "negative"].map(of);
+  return { ink, soft, paper, grid, accent, negative, series: Array.from({ length: 9 }, (_, k) => of(`series-${k}`)) };
 }
 
 /** Call this whenever colors change, as the reader's system turns dark or light. */

@@ -5,6 +5,7 @@
 
 import { parseSyntax } from "./syntax.js";
 import { nearest } from "./spelling.js";
+import { plainText } from "./typed.js";
 
 const LONGEST = 10_000; // characters: a longer text takes seconds to be read, and stalls the page
 
@@ -15,7 +16,8 @@ export class FormulaError extends Error {}
  * The tree of a formula. `name` is what it is called in sentences; `facts` are the names of
  * functions and constants, from Python.
  */
-export function parseFormula(name, text, facts) {
+export function parseFormula(name, given, facts) {
+  const text = plainText(given);
   const stripped = text.trim();
   if (stripped.length > LONGEST) {
     throw new FormulaError(`${name} must have at most ${LONGEST} characters, got ${stripped.length}`);
@@ -25,6 +27,10 @@ export function parseFormula(name, text, facts) {
     syntax = parseSyntax(stripped);
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
+    const [, called] = text.match(new RegExp(facts.bareCall)) ?? [];
+    if (called) {
+      throw new FormulaError(`${name}: ${called} is a function, write ${facts.otherWords[called] ?? called}(x)`);
+    }
     throw new FormulaError(
       error.cause === "product"
         ? `${name}: ${PRODUCT}, got ${quoted(text)}`

@@ -1,11 +1,13 @@
 /** The curve with its ball, on a canvas: it is dragged to its start, and rolls step by step. */
 
 import { Chart, readable } from "./charts.js";
-import { isStill } from "./dom.js";
 import { Scale } from "./scales.js";
 
 const BALL = 8; // radius, in CSS pixels
 const MOST_DOTS = 300;
+const TANGENT = 75; // CSS pixels to each side of the ball
+const BALL_LABEL = { below: 30, width: 110 }; // of the ball, where the tangent rises above it
+const OUTWARD = 22; // of the arrow to a ball that has left the picture
 const [NEAREST, FARTHEST] = [1e-6, 1.1e6]; // half of what is shown; all starts that may be are in it
 
 /** The part of the heights that is shown: without the few highest and lowest ones, as near a pole. */
@@ -45,8 +47,7 @@ export function stepsAfter(share, steps) {
  */
 export class Hill {
   constructor({ onStart, onDrop }) {
-    Object.assign(this, { onStart, onDrop, scene: null, done: 0, frame: null });
-    Object.assign(this, { isDragged: false, wasTaken: false });
+    Object.assign(this, { onStart, onDrop, scene: null, isDragged: false, wasTaken: false });
     this.chart = new Chart(() => this.#paint());
     this.element = this.chart.element;
     this.element.classList.add("hill");
@@ -63,15 +64,11 @@ export class Hill {
   }
 
   /**
-   * Show a scene; if the path is another one, with the ball at its start. It has the ends of the `window`, the curve's `xs` and
-   * `heights`, the ball's `start`, `path` and `pathHeights`, and `others`, places where more balls
-   * ended, with `othersHeights`.
+   * Show a scene: the ends of the `window`, the curve's `xs` and `heights`, the ball's `start`, `path`
+   * and `pathHeights`, how many steps are `done`, perhaps a part of one, and the `slope` where that
+   * step begins; and `others`, places where more balls ended, with `othersHeights`.
    */
   show(scene) {
-    if (scene.path !== this.scene?.path) {
-      this.stop();
-      this.done = 0;
-    }
     this.scene = scene;
     const { window, start, pathHeights } = scene;
     const values = { min: window[0], max: window[1], now: start };
@@ -80,32 +77,6 @@ export class Hill {
     }
     this.element.setAttribute("aria-valuetext", `x ${start}, height ${readable(pathHeights[0])}`);
     this.chart.draw();
-  }
-
-  /** Let the ball roll, then call; without animation if the reader wants none. */
-  play(onEnd) {
-    this.stop();
-    const steps = this.scene.path.length - 1;
-    const lasts = isStill() ? 0 : 1000 * Math.min(5, 0.25 * steps);
-    const begin = performance.now();
-    const next = (now) => {
-      const share = lasts > 0 ? Math.min(1, Math.max(0, now - begin) / lasts) : 1;
-      this.done = stepsAfter(share, steps);
-      this.frame = share < 1 ? requestAnimationFrame(next) : null;
-      this.chart.draw();
-      onEnd(Math.floor(this.done), share === 1);
-    };
-    next(begin);
-  }
-
-  /** Stop rolling. */
-  stop() {
-    cancelAnimationFrame(this.frame);
-    this.frame = null;
-  }
-
-  get isRolling() {
-    return this.frame !== null;
   }
 
   #take(event) {
@@ -168,6 +139,7 @@ export class Hill {
     context.clip();
     this.#line(scene.xs, scene.heights, colors.ink, 2);
     this.#trail();
+    this.#step();
     scene.others.forEach((place, k) => chart.dot(place, scene.othersHeights[k], colors.series[2], 4));
     context.restore();
     this.#ball();
@@ -178,7 +150,7 @@ export class Hill {
     const { path, pathHeights } = this.scene;
     const { chart } = this;
     const { context, colors } = chart;
-    const until = Math.floor(this.done) + 1;
+    const until = Math.floor(this.scene.done) + 1;
     const [x, height] = this.#now();
     context.globalAlpha = 0.35;
     this.#line(path, pathHeights, colors.accent, 1);
@@ -195,27 +167,58 @@ export class Hill {
     context.globalAlpha = 1;
   }
 
+  /** The tangent where a step begins; and the step, as an arrow along x, from whose tip one falls onto the curve. */
+  #step() {
+    const { chart, scene: { path, pathHeights, slope, done } } = this;
+    const { box, colors, context } = chart;
+    const k = Math.floor(done);
+    if (!(chart.x.isIn(path[k]) && Number.isFinite(slope))) {
+      return;
+    }
+    const place = [chart.left(path[k]), chart.top(pathHeights[k])];
+    const [across, upward] = [box.width / (chart.x.high - chart.x.low), box.height / (chart.y.high - chart.y.low)];
+    const angle = Math.atan(-slope * (upward / across));
+    const along = [TANGENT * Math.cos(angle), TANGENT * Math.sin(angle)];
+    chart.segment(...place.map((at, axis) => at - along[axis]), ...place.map((at, axis) => at + along[axis]), colors.series[1], 2);
+    if (k + 1 < path.length) {
+      const tip = Math.min(Math.max(chart.left(path[k + 1]), box.left), box.left + box.width);
+      context.setLineDash([2, 3]);
+      chart.segment(tip, place[1], tip, chart.top(chart.x.isIn(path[k + 1]) ? pathHeights[k + 1] : pathHeights[k]), colors.soft, 1.5);
+      context.setLineDash([]);
+      chart.arrow(place, [tip, place[1]], colors.series[3]);
+    }
+  }
+
   /** Where the ball is, perhaps between two steps. */
   #now() {
-    const { path, pathHeights } = this.scene;
-    const k = Math.min(Math.floor(this.done), path.length - 1);
+    const { path, pathHeights, done } = this.scene;
+    const k = Math.min(Math.floor(done), path.length - 1);
     const next = Math.min(k + 1, path.length - 1);
-    const share = this.done - k;
+    const share = done - k;
     return [path, pathHeights].map((values) =>
       share > 0 && next > k ? values[k] + share * (values[next] - values[k]) : values[k],
     );
   }
 
-  /** The ball, at the edge of the canvas if it has left. */
+  /** The ball; if it has left the picture, at its edge, with an arrow to where it is. */
   #ball() {
-    const { chart, done } = this;
+    const { chart, scene: { done, slope } } = this;
     const [x, height] = this.#now();
     const onto = ({ low, high }, value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(value, low), high));
     const place = [onto(chart.x, x), onto(chart.y, height)];
+    const at = [chart.left(place[0]), chart.top(place[1])];
+    const outward = Math.sign(x - place[0]);
+    if (outward) {
+      chart.arrow(at, [at[0] + outward * OUTWARD, at[1]], chart.colors.accent);
+    } else if (height !== place[1]) {
+      chart.arrow(at, [at[0], at[1] - Math.sign(height - place[1]) * OUTWARD], chart.colors.accent);
+    }
     chart.dot(...place, chart.colors.accent, BALL);
     if (done === 0) {
       const label = this.wasTaken ? `start ${readable(x, 4)}` : "drag the ball";
-      chart.label(label, ...place, chart.colors.ink);
+      const isBelow = slope > 0 && at[0] + BALL_LABEL.width < chart.box.left + chart.box.width;
+      const lower = isBelow ? (BALL_LABEL.below * (chart.y.high - chart.y.low)) / chart.box.height : 0;
+      chart.label(label, place[0], place[1] - lower, chart.colors.ink);
     }
   }
 

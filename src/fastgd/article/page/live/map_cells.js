@@ -6,7 +6,7 @@ import { ARTICLE_SETTINGS } from "./presets.js";
 const VARIED = { seed: "seed", hidden: "hidden_size" };
 
 /** What is the article's on a map, except what it varies. */
-const FIXED = Object.keys(ARTICLE_SETTINGS).filter((name) => name !== "alpha" && name !== "data");
+const FIXED = Object.keys(ARTICLE_SETTINGS).filter((name) => !["alpha", "data", "scaled"].includes(name));
 
 /** Final errors by map: a row per seed or hidden size, a column per alpha. */
 export class Maps {

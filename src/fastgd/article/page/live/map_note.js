@@ -15,7 +15,7 @@ function goTo(element, focused) {
 export function goToExperiment() {
   const back = document.getElementById(BACK);
   back.hidden = false;
-  goTo(document.querySelector("#live-experiment .experiment"), back);
+  goTo(document.querySelector("#live-opening .opening"), back);
 }
 
 function goToMap(event) {

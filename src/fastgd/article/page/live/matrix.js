@@ -30,7 +30,7 @@ export function rowsByUnit(layers) {
 export function totalOf(layers) {
   const all = layers.flatMap(({ values, bias }) => [...values, ...(bias ?? [])]);
   const sum = all.reduce((total, value) => total + value, 0);
-  return { sum, average: sum / all.length, largest: all.reduce((most, x) => Math.max(most, Math.abs(x)), 0) };
+  return { sum, average: sum / all.length };
 }
 
 /** How much of a number's cell is color, in percent: never so much that one can't read the number on it. */
@@ -47,18 +47,22 @@ export class Matrix {
     this.write = write;
     this.caption = el("caption", {}, caption);
     this.table = el("table", { class: "matrix" }, this.caption);
-    this.element = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, this.table);
+    this.element = el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption }, this.table);
     this.shape = "";
   }
 
   show(layers) {
-    const rows = rowsByUnit(layers);
+    this.showRows(rowsByUnit(layers));
+  }
+
+  /** Rows of `values`, each with a `name` or without. */
+  showRows(rows) {
     const shape = rows.map(({ name, values }) => `${name} ${values.length}`).join();
     if (shape !== this.shape) {
       this.shape = shape;
       this.#build(rows);
     }
-    const { largest } = totalOf(layers);
+    const largest = Math.max(...rows.flatMap(({ values }) => values.map(Math.abs)));
     rows.forEach(({ values }, k) =>
       values.forEach((value, column) => {
         const cell = this.cells[k][column];
@@ -78,7 +82,7 @@ export class Matrix {
       if (apart) {
         bodies.push(el("tbody"));
       }
-      bodies.at(-1).append(el("tr", {}, el("th", { scope: "row" }, name), ...cells));
+      bodies.at(-1).append(el("tr", {}, ...(name ? [el("th", { scope: "row" }, name)] : []), ...cells));
       return cells;
     });
     this.table.replaceChildren(this.caption, ...(rows.some(({ apart }) => apart) ? [head] : []), ...bodies);

@@ -11,13 +11,14 @@ import { RandomState } from "./random.js";
 /** Rows of the kernel's tiles: samples are padded to a multiple of this. */
 const ROWS = 4;
 
-/** Initial weights as in the article: uniform in [-1, 1), layer by layer. Returns (inputs, outputs) rows. */
-export function initialWeights(sizes, seed) {
+/** All initial weights of a network that starts with equal ones. */
+export const EQUAL_START = 0.5;
+
+/** Initial weights, layer by layer, (inputs, outputs) rows: uniform in [-1, 1) as in the article, or all equal. */
+export function initialWeights(sizes, seed, start) {
   const random = new RandomState(seed);
-  return sizes.slice(1).map((outputs, k) => {
-    const weights = new Float64Array(sizes[k] * outputs);
-    return weights.map(() => 2 * random.random() - 1);
-  });
+  const weight = start === "equal" ? () => EQUAL_START : () => 2 * random.random() - 1;
+  return sizes.slice(1).map((outputs, k) => new Float64Array(sizes[k] * outputs).map(weight));
 }
 
 /** The image of one program in a WebAssembly.Memory. */
@@ -32,7 +33,7 @@ export class TrainingMemory {
   }
 
   /** Write a training before its first iteration. */
-  load({ X, y, sizes, bias, alpha, seed, iterations, recordEvery, dropout }) {
+  load({ X, y, sizes, bias, alpha, seed, start, iterations, dropout }) {
     const { base, program } = this;
     const { rates } = program;
     new Uint8Array(this.memory.buffer, base, program.bytes).fill(0).set(this.image);
@@ -42,7 +43,7 @@ export class TrainingMemory {
     const padded = Math.ceil(samples / ROWS) * ROWS;
     this.#samples(X, y, padded);
     sizes.slice(1).forEach((_outputs, k) => this.#layer(k, padded));
-    initialWeights(sizes, seed).forEach((weights, k) => this.floats(`weights.${k}`).set(weights));
+    initialWeights(sizes, seed, start).forEach((weights, k) => this.floats(`weights.${k}`).set(weights));
     this.floats("alpha").fill(alpha);
     this.integers("seeds")[0] = BigInt(seed);
     if (dropout) {
@@ -51,7 +52,6 @@ export class TrainingMemory {
       this.floats("values")[program.dropout.factor] = factor;
     }
     this.set("span.iterations", iterations);
-    this.set("span.record_every", recordEvery);
   }
 
   #samples(X, y, padded) {

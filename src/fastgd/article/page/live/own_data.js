@@ -1,7 +1,8 @@
 /** Own data: a box into which one pastes a few rows, from which the page's network then learns. */
 
+import { button } from "./controls.js";
 import { el } from "./dom.js";
-import { MOST_INPUTS, MOST_ROWS, rowsOf } from "./rows.js";
+import { MOST_INPUTS, MOST_ROWS, hindranceOf, rowsOf, scaledSamples } from "./rows.js";
 
 /** The article's four samples: exclusive or, with a constant third input. */
 export const ARTICLE = {
@@ -15,6 +16,8 @@ const OF_FOUR = Array.from({ length: 16 }, (_, k) => [k >> 3, (k >> 2) & 1, (k >
 /** The article's samples of part 4, and exclusive or without a constant input, as text. */
 export const PART_FOUR = textOf([[0, 1, 0], [0, 1, 0], [1, 0, 1], [1, 0, 1]]);
 export const TWO_INPUTS = textOf(OF_TWO.map(([a, b]) => [a, b, a ^ b]));
+
+const SCALED = "The least number of each column is 0 now, and the largest 1; a column of equal numbers is as it was.";
 
 const PAUSE = 700; // milliseconds: what can't be is told once one types no more
 
@@ -45,10 +48,11 @@ export const dataField = {
   write: (text) => text,
 };
 
-/** What the page's network learns from: X (samples, inputs), y (samples), and whether they have a header or are the article's. */
+/** What the page's network learns from: X (samples, inputs), y (samples), and whether they have a header or are the article's; scaled if they are to be. */
 export function samplesOf(state) {
   const text = state.get("data");
-  const { X, y, hasHeader = false } = text === "" ? ARTICLE : rowsOf(text);
+  const { hasHeader = false, ...given } = text === "" ? ARTICLE : rowsOf(text);
+  const { X, y } = state.get("scaled") ? scaledSamples(given) : given;
   return { X, y, hasHeader, isArticle: JSON.stringify({ X, y }) === JSON.stringify(ARTICLE) };
 }
 
@@ -76,6 +80,8 @@ export function ownData({ state }) {
     ...names.map((name) => el("option", { value: name }, name)),
     el("option", { value: "own", disabled: true }, "Your own rows"),
   );
+  const scale = button("Scale to 0..1", () => state.set({ scaled: !state.get("scaled") }), { id: "scale-data" });
+  const scaling = el("span", { id: "scaling-data", class: "note", role: "status" });
   const told = el("p", { id: "told-data", class: "note" });
   const problem = el("p", { id: "problem-data", class: "problem", role: "status" });
   const most = `up to ${MOST_ROWS} rows, each with up to ${MOST_INPUTS} inputs and then the target, from 0 to 1`;
@@ -86,17 +92,20 @@ export function ownData({ state }) {
     el("p", {}, el("label", { for: "control-data-example" }, "Data "), chosen),
     el("p", {}, el("label", { for: "control-data" }, `Paste ${most}; the text may begin with a header line`)),
     box,
-    problem,
-    told,
+    el("p", { class: "scaling" }, scale, scaling),
+    el("div", { class: "told" }, problem, told),
   );
   const tell = () => {
     clearTimeout(timer);
     const sentence = state.problem("data");
     problem.textContent = sentence ?? "";
     box.setAttribute("aria-invalid", String(sentence !== null));
+    const hindrance = hindranceOf(samplesOf(state));
+    scaling.textContent = hindrance || (state.get("scaled") ? SCALED : "");
+    scale.setAttribute("aria-pressed", String(state.get("scaled")));
     told.textContent = `${sentence === null ? "The" : "Until that is mended, the"} network learns from ${summary(samplesOf(state))}.`;
   };
-  state.on(["data"], () => {
+  state.on(["data", "scaled"], () => {
     const text = state.get("data");
     const sentence = state.problem("data");
     const { X, y } = samplesOf(state);

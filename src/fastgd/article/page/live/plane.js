@@ -2,8 +2,9 @@
 
 import { Chart, readable } from "./charts.js";
 import { contour } from "./contours.js";
-import { button, choiceControl, sliderControl, textControl } from "./controls.js";
-import { el, isStill, repr } from "./dom.js";
+import { choiceControl, sliderControl, textControl } from "./controls.js";
+import { el, repr } from "./dom.js";
+import { Player } from "./player.js";
 import { Scale } from "./scales.js";
 import { copyButtons, pythonOf } from "./share.js";
 import { choice, count, number } from "./state.js";
@@ -11,13 +12,14 @@ import { choice, count, number } from "./state.js";
 const SIDES = ["First", "Second"];
 const WIDTHS = [4.5, 2]; // of the paths, so that one is seen below the other
 const CONTOURS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
-const MOST_STEPS = 600; // recorded of a path
-const DURATION = 2500; // milliseconds of the animation
+const LONGER = 10; // arrows than the steps that they show, which are short
 const QUICK = 700; // changes that follow each other faster, as those of a slider, aren't animated
 
 const ON_THE_PLANE =
-  "A network without a hidden layer on two inputs has two weights, so its error is a landscape over them: highest at " +
-  "the top left, lowest at the bottom right. Both optimizers start from the same weights, at the ring.";
+  "Each place is a pair of weights; its height is the error. Lines join places of the same error: it is highest at the top " +
+  "left, lowest at the bottom right. Both optimizers start from the same weights, at the ring, and know nothing of the " +
+  "surface but the gradient at their place: the slopes along both weights, of half the squared errors, as in the article's " +
+  `code. An arrow is the step that follows, ${LONGER} times as long.`;
 
 /** The live section of the error plane. */
 export const plane = {
@@ -31,7 +33,7 @@ export const plane = {
       planeSecond: choice("optimizer", "Adam", names),
       planeAlphaSecond: number("alpha", 0.1, 0.001, 1000),
       planeSeed: count("seed", 11, 0, 2 ** 32 - 1), // from here the two take different ways
-      planeIterations: count("iterations", MOST_STEPS, 1, 60000),
+      planeIterations: count("iterations", 600, 1, 60000),
     };
   },
 
@@ -47,26 +49,51 @@ export const plane = {
 
 /** What is trained on one side: the settings of Trainer.train. */
 export function planeSettings(state, side, { X, y }) {
-  const iterations = state.get("planeIterations");
   return {
     X,
     y,
     hidden: 0,
     alpha: state.get(`planeAlpha${side}`),
     seed: state.get("planeSeed"),
-    iterations,
+    iterations: state.get("planeIterations"),
     optimizer: state.get(`plane${side}`),
     bias: false,
     dropout: 0,
-    recordEvery: Math.max(1, Math.ceil(iterations / MOST_STEPS)),
-    path: true,
   };
 }
 
-/** The places of a training: pairs of weights before each recorded step, and at the end. */
-export function pathOf({ path, weights }) {
-  const ends = [...path, ...weights[0].values];
-  return Array.from({ length: ends.length / 2 }, (_, k) => [ends[2 * k], ends[2 * k + 1]]);
+/** The places of a training: its pairs of weights. */
+export function pathOf({ moments }) {
+  return moments.map(({ weights: [{ values }] }) => [...values]);
+}
+
+/** The gradient that gradient descent goes against, at a pair of weights: of half the squared errors, as in the article's code. */
+export function gradientOf({ X, y }, weights) {
+  const outputs = X.map((row) => 1 / (1 + Math.exp(-row[0] * weights[0] - row[1] * weights[1])));
+  return weights.map((_weight, input) =>
+    outputs.reduce((sum, output, n) => sum + X[n][input] * (output - y[n]) * output * (1 - output), 0),
+  );
+}
+
+/** The step of gradient descent after the moment k of a training; of another optimizer, its mean one until the next moment. */
+export function pathStep({ moments, settings }, k) {
+  const [now, next] = [moments[k], moments[k + 1]];
+  const [from, to] = pathOf({ moments: [now, next] });
+  return settings.optimizer === "GradientDescent"
+    ? gradientOf(settings, from).map((slope) => -settings.alpha * slope)
+    : to.map((weight, input) => (weight - from[input]) / (next.iteration - now.iteration));
+}
+
+/** What happens after the moment k, in numbers. */
+export function momentTold(run, k) {
+  const { settings: { optimizer, alpha }, moments } = run;
+  const pair = (values) => values.map((value) => readable(value)).join(" and ");
+  const [weights] = pathOf({ moments: [moments[k]] });
+  return [
+    `Weights ${pair(weights)}, error ${readable(moments[k].error)}`,
+    `Gradient ${pair(gradientOf(run.settings, weights))}`,
+    `Step ${optimizer === "GradientDescent" ? `-${alpha} × gradient =` : `of ${optimizer}`} ${pair(pathStep(run, k))}`,
+  ].join("\n");
 }
 
 /** Where a path ends, in words. */
@@ -74,6 +101,11 @@ export function endOf(places, [low, high]) {
   const last = places.at(-1);
   const isOutside = last.some((weight) => !(weight >= low && weight <= high));
   return `It ${isOutside ? "leaves this map and " : ""}ends at the weights ${last.map((weight) => readable(weight)).join(" and ")}.`;
+}
+
+/** Which moment of a training is shown: the last one if it ended before the other training. */
+function placeIn({ moments }, position) {
+  return Math.min(Math.floor(position), moments.length - 1);
 }
 
 class PlaneView {
@@ -84,10 +116,16 @@ class PlaneView {
     const step = (span[1] - span[0]) / (resolution - 1);
     const weight = (steps) => span[0] + steps * step;
     this.contours = CONTOURS.map((level) => contour(this.heights, resolution, level).map((piece) => piece.map(weight)));
-    Object.assign(this, { state, trainer, results: {}, keys: {}, shown: 1, changed: -Infinity, isSeen: false });
+    Object.assign(this, { state, trainer, results: {}, keys: {}, changed: -Infinity, isSeen: false });
     this.optimizers = pack.json("optimizers");
     this.chart = new Chart(() => this.#paint());
     this.chart.element.id = "plane-canvas";
+    this.player = new Player({
+      name: "Iteration of both that is shown",
+      last: () => Math.max(0, ...this.#runs().map(({ moments }) => moments.length - 1)),
+      label: (position) => `iteration ${readable(Math.max(0, ...this.#runs().map((run) => run.moments[placeIn(run, position)].iteration)))}`,
+      onMove: () => this.#show(),
+    });
     new IntersectionObserver(([{ isIntersecting }]) => this.#see(isIntersecting), { threshold: 0.5 }).observe(this.chart.element);
     this.final = Object.fromEntries(SIDES.map((side) => [side, el("strong", { id: `plane-final-${side.toLowerCase()}` })]));
     this.ends = Object.fromEntries(SIDES.map((side) => [side, el("p", { class: "note", id: `plane-end-${side.toLowerCase()}` })]));
@@ -104,14 +142,13 @@ class PlaneView {
       el(
         "div",
         { class: "plane-stage" },
-        this.chart.element,
+        el("div", { class: "plane-figure" }, this.chart.element, this.player.bar()),
         el(
           "div",
           { class: "plane-controls" },
           ...SIDES.map((side, k) => this.#side(side, k)),
           textControl({ state, field: "planeSeed", label: "Seed of both" }),
           textControl({ state, field: "planeIterations", label: "Iterations of both" }),
-          el("div", { class: "row" }, button("Descend again", () => this.#animate(), { id: "plane-again" })),
           copyButtons("plane-", [{ id: "copy-python", label: "Copy as Python", text: () => pythonOf(...this.#settings()) }]),
         ),
       ),
@@ -159,53 +196,43 @@ class PlaneView {
     if (result.failed) {
       this.ends[side].textContent = `Training failed: ${result.failed}`;
     } else if (result.finished) {
-      const places = pathOf(result);
-      this.results[side] = { places, optimizer: result.settings.optimizer };
+      this.results[side] = { ...result, places: pathOf(result) };
       this.final[side].textContent = repr(result.finalError);
-      this.ends[side].textContent = endOf(places, this.facts.span);
       const now = performance.now();
       const isQuick = now - this.changed < QUICK;
       this.changed = now;
       if (isQuick || !this.isSeen) {
-        this.#stand();
+        this.player.seek(Infinity);
       } else {
-        this.#animate();
+        this.player.run();
       }
     }
+  }
+
+  #runs() {
+    return Object.values(this.results);
   }
 
   /** The first descent waits until the reader sees it. */
   #see(isSeen) {
     if (isSeen && !this.wasSeen) {
       this.wasSeen = true;
-      this.#animate();
+      this.player.run();
     }
     this.isSeen = isSeen;
   }
 
-  #stand() {
-    cancelAnimationFrame(this.frame);
-    this.shown = 1;
+  #show() {
+    for (const [side, run] of Object.entries(this.results)) {
+      const k = placeIn(run, this.player.position);
+      const isEnd = k === run.moments.length - 1;
+      this.ends[side].textContent = isEnd ? endOf(run.places, this.facts.span) : momentTold(run, k);
+    }
     this.chart.draw();
   }
 
-  #animate() {
-    cancelAnimationFrame(this.frame);
-    if (isStill()) {
-      this.#stand();
-      return;
-    }
-    const begin = performance.now();
-    const next = () => {
-      this.shown = Math.min((performance.now() - begin) / DURATION, 1);
-      this.chart.draw();
-      this.frame = this.shown < 1 ? requestAnimationFrame(next) : null;
-    };
-    next();
-  }
-
   #paint() {
-    const { chart, facts, contours, results, shown } = this;
+    const { chart, facts, contours, results } = this;
     const [low, high] = facts.span;
     chart.axes({
       x: new Scale({ low, high }),
@@ -220,9 +247,9 @@ class PlaneView {
     context.rect(box.left, box.top, box.width, box.height);
     context.clip();
     contours.forEach((pieces, k) => this.#contour(pieces, colors.soft, CONTOURS[k] === 0.5 ? 1.5 : 0.75));
-    SIDES.forEach((side, k) => results[side] && this.#path(results[side].places, colors.series[k], WIDTHS[k], shown));
+    SIDES.forEach((side, k) => results[side] && this.#path(results[side], colors.series[k], WIDTHS[k]));
     context.restore();
-    const names = SIDES.map((side) => results[side]?.optimizer).filter(Boolean);
+    const names = SIDES.map((side) => results[side]?.settings.optimizer).filter(Boolean);
     chart.element.setAttribute("aria-label", `The error plane with the paths of ${names.join(" and ")}`);
   }
 
@@ -260,12 +287,16 @@ class PlaneView {
     context.stroke();
   }
 
-  /** A path up to a share of its time; steps get slower as they are drawn, as the first ones are the longest. */
-  #path(places, color, width, shown) {
-    const { chart } = this;
+  /** A path up to the moment that is shown, perhaps between two of them, with the step that follows. */
+  #path(run, color, width) {
+    const { chart, player: { position } } = this;
     const { context } = chart;
-    const last = Math.max(1, Math.round((places.length - 1) * shown ** 2));
-    const points = places.slice(0, last + 1).map(([x, y]) => [chart.left(x), chart.top(y)]);
+    const { places } = run;
+    const k = placeIn(run, position);
+    const next = places[k + 1];
+    const share = next ? position - k : 0;
+    const shown = [...places.slice(0, k + 1), ...(share ? [places[k].map((weight, axis) => weight + share * (next[axis] - weight))] : [])];
+    const points = shown.map(([x, y]) => [chart.left(x), chart.top(y)]);
     const dot = ([x, y], radius) => {
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
@@ -282,6 +313,10 @@ class PlaneView {
     context.fillStyle = color;
     points.forEach((point) => dot(point, width * 0.8));
     dot(points.at(-1), 6);
+    if (next) {
+      const [x, y] = pathStep(run, k).map((step, axis) => places[k][axis] + LONGER * step);
+      chart.arrow(points.at(-1), [chart.left(x), chart.top(y)], color);
+    }
     for (const [style, wide] of [[chart.colors.paper, 5], [chart.colors.ink, 2]]) {
       context.strokeStyle = style;
       context.lineWidth = wide;

@@ -5,20 +5,21 @@ import { digits12, el, repr } from "./dom.js";
 const CLASS_OF = { agrees: "agrees", "within the spread": "within", differs: "differs" };
 
 /** What the article published for these settings, from the pack's "published"; undefined where that is nothing. */
-export function publishedOf(facts, { isArticle, hidden, alpha, seed, iterations, optimizer, bias, dropout }) {
+export function publishedOf(facts, { isArticle, hidden, alpha, seed, start, iterations, optimizer, bias, dropout }) {
   const isPublished =
-    isArticle && seed === 1 && optimizer === "GradientDescent" && !bias && !dropout && iterations === 60000;
+    isArticle && seed === 1 && start === "random" && optimizer === "GradientDescent" && !bias && !dropout && iterations === 60000;
   return isPublished ? facts[hidden]?.[repr(alpha)] : undefined;
 }
 
 /**
- * Our numbers in the order of what was published, from a finished result: errors, weights, changes.
+ * Our numbers in the order of what was published, from a finished training: errors, weights, changes.
  *
  * `same` tells whether all of them, and the final error, have the bits of those that Python computed.
  */
-export function comparedWith(fact, { recorded, errors, finalError, weights, changes }) {
+export function comparedWith(fact, { moments, finalError }) {
+  const { weights, changes } = moments.at(-1);
   const ours = {
-    errors: fact.iterations.map((iteration) => errors[recorded.indexOf(iteration)]),
+    errors: fact.iterations.map((iteration) => moments.find((moment) => moment.iteration === iteration).error),
     weights: fact.weights.map((_layer, k) => [...weights[k].values]),
     changes: fact.changes.map((_layer, k) => [...changes[k].values]),
   };
@@ -31,17 +32,22 @@ export function comparedWith(fact, { recorded, errors, finalError, weights, chan
   return { ...ours, same };
 }
 
-/** The tables; `show` is called with each result. */
+/** The tables: a view of the network that is trained. */
 export class Published {
   constructor(facts) {
     this.facts = facts;
     this.element = el("div", { class: "published", id: "experiment-published", hidden: true });
   }
 
-  show(result, isArticle) {
-    const fact = result.finished && publishedOf(this.facts, { isArticle, ...result.settings });
+  show(run) {
+    if (run === this.run) {
+      return; // only the iteration that is shown is another one
+    }
+    this.run = run;
+    const { finished, samples: { isArticle }, settings } = run;
+    const fact = finished && publishedOf(this.facts, { isArticle, ...settings });
     this.element.hidden = !fact;
-    this.element.replaceChildren(...(fact ? publishedTables(fact, comparedWith(fact, result), result.settings) : []));
+    this.element.replaceChildren(...(fact ? publishedTables(fact, comparedWith(fact, run), settings) : []));
   }
 }
 
@@ -110,5 +116,5 @@ function numbersTable(caption, headings, rows, id) {
     el("tr", {}, el("th", { scope: "row", class: "right" }, name), ...cells.map((cell) => el("td", { class: "right" }, cell))),
   );
   const made = el("table", { id }, el("caption", {}, el("span", {}, caption)), el("thead", {}, head), el("tbody", {}, ...body));
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, made);
+  return el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption }, made);
 }

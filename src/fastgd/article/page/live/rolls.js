@@ -8,10 +8,51 @@ const NONE = 1e-6; // of the window, or of 1: a place nearer to 0 is 0
 const MOST_LISTED = 12;
 
 const ENDS = {
-  converged: "the slope is 0 to nine digits, and the curve rises on both sides",
-  stuck: "the slope is 0 to nine digits, but this is no minimum: a flat stretch or a maximum",
+  converged: "the slope is at most 0.000000001, which counts as 0, and the curve rises on both sides",
+  stuck: "the slope is at most 0.000000001, which counts as 0, but this is no minimum: a flat stretch or a maximum",
   rolling: "it has not arrived",
 };
+
+/** A place in a window of this width, with as many digits as one can see there. */
+export function placeTold(x, width) {
+  if (!Number.isFinite(x)) {
+    return `x = ${repr(x)}`;
+  }
+  const digits = Math.min(Math.max(6 - Math.floor(Math.log10(width)), 0), 20);
+  const text = Math.abs(x) < 1e6 ? x.toFixed(digits) : shortNumber(x);
+  return isWritten(x, text) ? `x = ${Number(text)}` : `x ≈ ${text.replace(/^-(?=[0.]+$)/, "")}`;
+}
+
+/** Whether a text has all digits of a number, but for its last bits. */
+function isWritten(x, text) {
+  return Math.abs(Number(text) - x) <= 1e-12 * Math.abs(x);
+}
+
+/** A number with four digits or so. */
+function shortNumber(x) {
+  const size = Math.abs(x);
+  return (size > 0 && size < 1e-3) || size >= 1e6 ? x.toExponential(1).replace("+", "") : String(Number(x.toPrecision(4)));
+}
+
+/** A step in numbers: from x with this slope to the next place; "≈" if they are rounded. */
+export function stepTold({ x, slope, next }, { alpha, rule }) {
+  if (next === undefined) {
+    return { slope: Number.isNaN(slope) ? "none" : shortNumber(slope), step: "no more steps" };
+  }
+  const factor = rule === "sign" ? Math.sign(slope) : slope;
+  const numbers = [x, ...(rule === "naive" ? [factor] : [alpha, factor]), next];
+  const texts = numbers.map(shortNumber);
+  const [from, ...factors] = texts.slice(0, -1).map((text, k) => (k && text.startsWith("-") ? `(${text})` : text));
+  const isExact = numbers.every((value, k) => isWritten(value, texts[k]));
+  const result = `${isExact ? "=" : "≈"} ${texts.at(-1)}`;
+  return { slope: shortNumber(slope), step: `x = ${from} - ${factors.join(" × ")} ${result}` };
+}
+
+/** Where a ball is that has left the picture, or nothing. */
+export function outsideTold(x, height, [low, high], [bottom, top]) {
+  const side = x < low ? "left of" : x > high ? "right of" : height > top ? "above" : height < bottom ? "below" : "";
+  return side && `The ball is at x = ${shortNumber(x)}, ${side} the picture.`;
+}
 
 /** What a ball's status means. */
 export function meaningOf({ start, x, status }) {

@@ -21,6 +21,11 @@ export class Scale {
     return log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
   }
 
+  /** Whether a number stands between the ends, or on one. */
+  isIn(value) {
+    return value >= this.low && value <= this.high;
+  }
+
   /** The step nearest to a number, on the slider. */
   stepOf(value) {
     return Math.min(Math.max(Math.round(this.steps * this.place(value)), 0), this.steps);

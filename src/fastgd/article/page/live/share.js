@@ -2,6 +2,7 @@
 
 import { button } from "./controls.js";
 import { el, repr } from "./dom.js";
+import { EQUAL_START } from "./memory.js";
 
 const WIDTH = 88; // of a line of Python
 
@@ -40,9 +41,9 @@ export function pythonOf(...runs) {
 }
 
 function trainCall(settings) {
-  const { hidden, alpha, optimizer } = settings;
+  const { hidden, alpha, optimizer, start } = settings;
   const words = [
-    `hidden_size=${hidden || "()"}`,
+    ...(start === "equal" ? equalStart(settings) : [`hidden_size=${hidden || "()"}`]),
     `alpha=${codeOf(alpha)}`,
     ...optionsOf(settings).map(([name, value]) => `${name}=${value === true ? "True" : codeOf(value)}`),
   ];
@@ -52,12 +53,23 @@ function trainCall(settings) {
   return `fastgd.train(X, y, ${words.join(", ")})`;
 }
 
+/** A network whose weights are all equal, and whose biases are 0, as arguments of fastgd.train. */
+function equalStart({ X, hidden, bias }) {
+  const sizes = hidden ? [X[0].length, hidden, 1] : [X[0].length, 1];
+  const layers = sizes.slice(1).map((outputs, k) => `[[${EQUAL_START}] * ${outputs}] * ${sizes[k]}`);
+  const biases = sizes.slice(1).map((outputs) => `[0] * ${outputs}`);
+  return [`weights=[${layers.join(", ")}]`, ...(bias ? [`biases=[${biases.join(", ")}]`] : [])];
+}
+
 /** The file that the command reads. */
 export const FILE = "data.csv";
 
 /** A command that trains on that file; `commands` has the names of optimizers there. */
 export function commandOf(settings, commands) {
-  const { X, hidden, alpha, optimizer } = settings;
+  const { X, hidden, alpha, optimizer, start } = settings;
+  if (start === "equal") {
+    return "# The command has no option for equal initial weights: copy this training as Python.\n";
+  }
   const words = [`fastgd train ${FILE} --target y --hidden-size ${hidden || "none"} --alpha ${codeOf(alpha)}`];
   for (const [name, value] of optionsOf(settings)) {
     words.push(value === true ? `--${name}` : `--${name} ${codeOf(value)}`);

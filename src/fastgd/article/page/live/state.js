@@ -1,7 +1,10 @@
 /** The settings of the page, and its address, which has those that are not as at first. */
 
+import { readingsOf, wholeOf } from "./typed.js";
+
 const WAIT = 350; // milliseconds between changes of the address: Safari allows 100 in 30 seconds
 const LONG_WAIT = 10000; // and then has to be left alone
+const MARK = "fastgd"; // of entries in the browser's history
 
 /**
  * Settings by name.
@@ -90,19 +93,33 @@ export class State {
   /**
    * Keep the browser's address and the settings equal from now on.
    *
-   * The address of a section, to which a link has led, changes no settings; they take its place.
+   * The address of a place, to which a link has led, changes no settings; they take its place. Nor does
+   * going back: entries of the history that the page has seen are marked. `goTo` is called with the id
+   * of the place that an address names which is opened later; that of the first one is returned.
    */
-  follow(window) {
+  follow(window, goTo) {
     this.window = window;
-    const isOfSettings = () => window.location.hash === "" || window.location.hash.includes("=");
-    this.take(isOfSettings() ? window.location.hash : "");
+    const { history, location } = window;
+    const isOfSettings = () => location.hash === "" || location.hash.includes("=");
+    const isSeen = () => Boolean(history.state?.[MARK]);
+    const place = isOfSettings() ? "" : location.hash.slice(1);
+    const isAgain = isSeen(); // loaded again: the browser knows how far it was scrolled
+    this.take(place ? "" : location.hash);
+    this.#mark(location.href);
     window.addEventListener("hashchange", () => {
-      if (isOfSettings()) {
-        this.take(window.location.hash);
-      } else if (this.address) {
+      if (isOfSettings() && !isSeen()) {
+        this.take(location.hash);
+        this.#mark(location.href);
+        goTo(this.get("section"));
+      } else if (isOfSettings() || this.address) {
         this.#write();
       }
     });
+    return isAgain ? "" : place || this.get("section");
+  }
+
+  #mark(address) {
+    this.window.history.replaceState({ [MARK]: true }, "", address);
   }
 
   #tell(names) {
@@ -117,10 +134,10 @@ export class State {
     if (this.window && this.timer === null) {
       this.timer = setTimeout(() => {
         this.timer = null;
-        const { history, location } = this.window;
+        const { location } = this.window;
         const address = this.address;
         try {
-          history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
+          this.#mark(address ? `#${address}` : location.pathname + location.search);
         } catch {
           this.#write(LONG_WAIT); // too often for this browser
         }
@@ -136,7 +153,10 @@ export function number(name, initial, low, high) {
   return {
     initial,
     read: (text) => {
-      const value = text.trim() === "" ? NaN : Number(text);
+      const [value, other] = readingsOf(text);
+      if (other !== undefined) {
+        throw new Error(`${name} may be ${value} or ${other}: write one of them, got ${shortened(text)}`);
+      }
       if (!(value >= low && value <= high)) {
         throw new Error(`${name} must be a number from ${low} to ${high}, got ${shortened(text)}`);
       }
@@ -151,7 +171,7 @@ export function count(name, initial, low, high) {
   return {
     initial,
     read: (text) => {
-      const value = /^\d+$/.test(text.trim()) ? Number(text) : NaN;
+      const value = wholeOf(text);
       if (!(value >= low && value <= high)) {
         throw new Error(`${name} must be a whole number from ${low} to ${high}, got ${shortened(text)}`);
       }

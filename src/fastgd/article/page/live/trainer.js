@@ -29,12 +29,11 @@ export class Trainer {
    *
    * `onResult` is called some times a second, and at the end, before the page is drawn. Settings: X (samples, inputs),
    * y (samples), hidden (units, 0 for no hidden layer), alpha, seed, iterations, optimizer (its name
-   * in Python), bias, dropout, recordEvery (iterations between recorded errors, at most 601 of them)
-   * and path (whether the weights are recorded, too).
+   * in Python), bias, dropout and start ("equal", or the random one). A result has all moments so far: see Training.advance.
    */
   train(slot, settings, onResult) {
     const id = ++this.count;
-    this.waiting.set(slot, { id, onResult });
+    this.waiting.set(slot, { id, onResult, moments: [] });
     this.worker.postMessage({ kind: "train", slot, id, settings });
   }
 
@@ -49,12 +48,13 @@ export class Trainer {
     if (waiting?.id !== result.id) {
       return;
     }
+    waiting.moments.push(...result.moments);
     if (!waiting.result) {
       requestAnimationFrame(() => {
         const newest = waiting.result;
         waiting.result = null;
         if (this.waiting.get(newest.slot) === waiting) {
-          waiting.onResult(newest);
+          waiting.onResult({ ...newest, moments: waiting.moments });
         }
       });
     }

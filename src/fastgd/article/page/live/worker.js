@@ -105,7 +105,7 @@ export class Trainings {
       }
     } catch (error) {
       this.#end(work);
-      this.report({ slot: work.slot, id: work.id, settings: work.settings, failed: String(error) });
+      this.report({ slot: work.slot, id: work.id, settings: work.settings, moments: [], failed: String(error) });
     }
   }
 
@@ -125,7 +125,7 @@ export class Trainings {
     }
     work.training = this.ready.get(key);
     work.training.begin({ ...settings, dropout: settings.hidden ? settings.dropout : 0 });
-    work.path = settings.path ? [] : null;
+    work.moments = [];
     work.seconds = 0;
     work.pace = FIRST_PACE / (settings.X.length * (settings.X[0].length + 1) * Math.max(1, settings.hidden));
     work.reported = -Infinity;
@@ -134,26 +134,22 @@ export class Trainings {
 
 /** Train for about a slice of time. */
 function advance(work) {
-  const { training, path, settings } = work;
+  const { training, settings } = work;
   const begin = performance.now();
   const from = training.done;
-  if (path) {
-    while (!training.finished && performance.now() - begin < SLICE) {
-      path.push(...training.layers("weights").flatMap((layer) => [...layer.values]));
-      training.advance(Math.min(training.done + settings.recordEvery, settings.iterations));
-    }
-  } else {
-    const step = Math.max(1, Math.floor(SLICE * work.pace));
-    training.advance(Math.min(from + step, settings.iterations));
-  }
+  const until = Math.min(from + Math.max(1, Math.floor(SLICE * work.pace)), settings.iterations);
+  do {
+    work.moments.push(...training.advance(until));
+  } while (training.done < until && !training.finished && performance.now() - begin < SLICE);
   const took = Math.max(performance.now() - begin, 0.01);
   work.seconds += took / 1000;
   work.pace = Math.min((training.done - from) / took, 4 * work.pace);
 }
 
-/** What the page learns of a training. */
-function resultOf({ slot, id, settings, training, path, seconds }) {
-  const errors = training.errors;
+/** What the page learns of a training: its moments since the last report, among others. */
+function resultOf(work) {
+  const { slot, id, settings, training, seconds } = work;
+  const moments = work.moments.splice(0);
   return {
     slot,
     id,
@@ -161,12 +157,8 @@ function resultOf({ slot, id, settings, training, path, seconds }) {
     done: training.updates,
     finished: training.finished,
     diverged: training.diverged,
-    recorded: Array.from(errors, (_error, k) => k * settings.recordEvery),
-    errors: [...errors],
     finalError: training.finalError,
-    weights: training.layers("weights"),
-    changes: training.layers("changes"),
-    path: path && Float64Array.from(path),
+    moments,
     seconds,
     failed: null,
   };

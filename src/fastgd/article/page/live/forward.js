@@ -1,0 +1,119 @@
+/** What a network answers, and where it is saturated; only for people, as Math.exp may differ in the last bit. */
+
+/**
+ * Derivatives below this count as flat. A unit is saturated for a sample if the slope of its sigmoid is
+ * below it: 9.2 or more from the middle. No unit and no place of networks that learn XOR with alphas up to 10
+ * is; each sample at which alpha 100 and 1000 fail is, for the seeds 1 to 5.
+ */
+export const NO_SLOPE = 1e-4;
+
+const UNLEARNED = 0.25; // errors from here on count as not learned
+
+/** The slope of the sigmoid where the weighted sum is this: output * (1 - output), also where one of them rounds to 0. */
+function slopeAt(sum) {
+  const small = Math.exp(-Math.abs(sum));
+  return small / (1 + small) ** 2;
+}
+
+/**
+ * What a network of one or two layers answers to a row: its `output`; values and slopes of its `hidden` units; the
+ * `slope` of the output; and `effect`, the largest size of the output's derivatives with respect to the weights.
+ */
+export function answerOf([first, second], row) {
+  const bias = first.bias ? 1 : 0;
+  let widest = bias; // of the inputs
+  for (let k = 0; k < row.length; k++) {
+    widest = Math.max(widest, Math.abs(row[k]));
+  }
+  const units = second ? first.columns : 0;
+  const [hidden, slopes] = [new Float64Array(units), new Float64Array(units)];
+  let sum = second ? (second.bias?.[0] ?? 0) : weightedSum(first, row, 0);
+  let reach = second ? bias : widest; // largest derivative of the sum with respect to a weight
+  for (let j = 0; j < units; j++) {
+    const weighted = weightedSum(first, row, j);
+    hidden[j] = 1 / (1 + Math.exp(-weighted));
+    slopes[j] = slopeAt(weighted);
+    sum += hidden[j] * second.values[j];
+    reach = Math.max(reach, hidden[j], Math.abs(second.values[j]) * slopes[j] * widest);
+  }
+  const slope = slopeAt(sum);
+  return { output: 1 / (1 + Math.exp(-sum)), slope, effect: slope * reach, hidden, slopes };
+}
+
+function weightedSum({ rows, columns, values, bias }, inputs, unit) {
+  let sum = bias ? bias[unit] : 0;
+  for (let k = 0; k < rows; k++) {
+    sum += inputs[k] * values[k * columns + unit];
+  }
+  return sum;
+}
+
+/** The outputs of a network for each row of X. */
+export function outputsOf(X, layers) {
+  return X.map((row) => answerOf(layers, row).output);
+}
+
+/**
+ * What is saturated: `units` tells of each hidden unit and at last the output whether it is for every
+ * sample, `stuck` has the samples that aren't learned and at which the output depends on no weight.
+ */
+export function saturationOf({ X, y }, layers) {
+  const answers = X.map((row) => answerOf(layers, row));
+  const samples = answers.map((answer, n) => ({ ...answer, error: Math.abs(y[n] - answer.output) }));
+  const slopes = samples.map((sample) => [...sample.slopes, sample.slope]);
+  return {
+    samples,
+    units: slopes[0].map((_, j) => slopes.every((each) => each[j] < NO_SLOPE)),
+    stuck: samples.filter(({ error, effect }) => error >= UNLEARNED && effect < NO_SLOPE),
+  };
+}
+
+/** What a saturation means, in words: for a training with these settings, and its error at that moment. */
+export function saturationSentence({ units, samples, stuck }, { alpha, optimizer, dropout, iterations }, error) {
+  const count = units.filter(Boolean).length;
+  const saturated = `${counted(count, units.length, "unit")} saturated: for every sample the slope is below ${NO_SLOPE}`;
+  if (!samples.every(({ output }) => Number.isFinite(output))) {
+    return "The weights are too large to compute with.";
+  }
+  if (stuck.length === 0) {
+    return count === 0
+      ? `No unit is saturated: each has a slope of at least ${NO_SLOPE} for some sample, so its weights can still change.`
+      : `${saturated}, a factor of the derivatives by the weights into it, which hardly change. No sample is stuck.`;
+  }
+  const isPlain = optimizer === "GradientDescent" && !dropout;
+  const step = (some) => alpha * some.reduce((sum, sample) => sum + sample.error * sample.effect, 0);
+  const moves = isPlain ? ` With alpha ${alpha} they move a weight by at most ${short(step(stuck))} in an iteration.` : "";
+  const stays = isPlain && step(samples) * iterations < 0.01 ? ` So the error stays at ${Number(error.toPrecision(3))}.` : "";
+  const also = count > 0 ? ` ${saturated}.` : "";
+  return `${counted(stuck.length, samples.length, "sample")} stuck, not learned: ${reasonOf(stuck)}${moves}${stays}${also}`;
+}
+
+/** Why the output for some samples depends on no weight. */
+function reasonOf(stuck) {
+  if (stuck.every(({ slope }) => slope < NO_SLOPE)) {
+    const [least, largest] = [Math.min, Math.max].map((end) => short(end(...stuck.map(({ output }) => output))));
+    const outputs = least === largest ? least : `${least} to ${largest}`;
+    const most = short(Math.max(...stuck.map(({ slope }) => slope)));
+    return (
+      `the output, ${outputs}, is where the sigmoid is flat. Its slope there, output × (1 − output), ` +
+      `is at most ${most}, and is a factor of each derivative.`
+    );
+  }
+  const answers = stuck.flatMap(({ hidden }) => [...hidden]);
+  if (stuck.every(({ slope }) => slope >= NO_SLOPE) && answers.every((answer) => answer < 1e-3)) {
+    return (
+      `all hidden units answer nearly 0 (at most ${short(Math.max(...answers))}), so their weighted sum is nearly 0, and the output ` +
+      "0.5. Their answers or slopes, which are as small, are factors of each derivative."
+    );
+  }
+  return `the largest derivative of the output with respect to a weight is ${short(Math.max(...stuck.map(({ effect }) => effect)))}.`;
+}
+
+function counted(some, all, thing) {
+  return `${some} of ${all} ${thing}s ${some === 1 ? "is" : "are"}`;
+}
+
+/** A number in few characters: 0.997, 0.012, 8e-50. */
+export function short(x) {
+  return Math.abs(x) < 9.995e-4 && x !== 0 ? x.toExponential(0) : x.toFixed(3);
+}
