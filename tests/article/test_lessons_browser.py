@@ -130,7 +130,7 @@ def test_another_language(live):
     page["control-language"].select_option("de")
     assert card(page).locator("legend").inner_text().startswith("1 von 6")
     assert card(page).locator("input").nth(1).is_checked()
-    page.page.wait_for_url("**/*#language=de")
+    page.page.wait_for_url("**/*#language=de&section=lessons")
 
 
 @pytest.mark.parametrize("language", ["en", "de"])

@@ -15,7 +15,7 @@ def test_the_address_keeps_the_state(live):
     page.type("iterations", "700")
     page["control-optimizer"].select_option("Nesterov")
     settings = {"alpha": 0.3, "iterations": 700, "optimizer": "Nesterov"}
-    page.page.wait_for_url("**#alpha=0.3&iterations=700&optimizer=Nesterov")
+    page.page.wait_for_url("**#alpha=0.3&iterations=700&optimizer=Nesterov&section=thirteen-lines")
     page.page.reload()
     page.shows(**settings)
     assert [page.value(field) for field in settings] == ["0.3", "700", "Nesterov"]
@@ -29,14 +29,14 @@ def test_a_link_to_a_section_changes_no_settings(live):
     page = live("#alpha-title")
     page.shows()
     page.type("hidden", 2)
-    page.page.wait_for_url("**#hidden=2")
+    page.page.wait_for_url("**#hidden=2&section=thirteen-lines")
     page.page.locator("nav a[href='#alpha']").click()
     page.page.wait_for_function("document.querySelector('#alpha').getBoundingClientRect().top < 9")
-    page.page.wait_for_url("**#hidden=2")
+    page.page.wait_for_url("**#hidden=2&section=thirteen-lines")
     page.type("iterations", 50)
     page.shows(hidden=2, iterations=50)
     page.says("problem-alpha", "")
-    page.page.wait_for_url("**#hidden=2&iterations=50")
+    page.page.wait_for_url("**#hidden=2&iterations=50&section=thirteen-lines")
 
 
 def test_an_address_that_can_not_be_leaves_the_last_good_state(live):

@@ -154,14 +154,15 @@ def test_settings_to_try(live, preset, settings):
 
 
 def test_what_is_copied_is_the_same_training(live):
-    page = live("#alpha=7&hidden=3&seed=12&iterations=400&optimizer=AdaGrad&bias=on")
+    settings = "alpha=7&hidden=3&seed=12&iterations=400&optimizer=AdaGrad&bias=on"
+    page = live(f"#{settings}")
     page["copy-python"].click()
     printed = []
     exec(page["copied-text"].input_value(), {"print": printed.append})
     page.ends_with(repr(float(printed[0])))
     page["copy-link"].click()
     copied = page["copied-text"].input_value()
-    assert copied.endswith("#alpha=7&hidden=3&seed=12&iterations=400&optimizer=AdaGrad&bias=on")
+    assert copied.endswith(f"#{settings}&section=thirteen-lines")
 
 
 def test_rows_of_ones_own(live):

@@ -101,7 +101,8 @@ def test_on_paper_pictures_keep_their_shape_and_controls_are_left_out(visit, art
     page = visit(article_page, width=690).page
     page.wait_for_selector("#experiment-final-error[data-finished=true]")
     page.emulate_media(media="print", color_scheme="light")
-    controls = page.locator("input, select, textarea, pre, .live button:not(p > .term)")
+    buttons = ".live button:not(p > .term, .line, .answers button)"
+    controls = page.locator(f"{buttons}, input, select, textarea, pre")
     assert controls.count() > 50
     assert not any(each.is_visible() for each in controls.all())
     shown = [canvas for canvas in page.locator("canvas").all() if canvas.is_visible()]

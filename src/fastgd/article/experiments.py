@@ -76,8 +76,8 @@ EXPERIMENTS = (
         alphas=_ALPHAS,
         published="hidden_32",
         takeaway=(
-            "More hidden units search more of the space at once: the best error is 0.0009; with 4 "
-            "units it was 0.0013."
+            "More hidden units search more of the space at once: after 60,000 iterations the best "
+            "error is 0.0009; with 4 units it was 0.0013."
         ),
     ),
 )

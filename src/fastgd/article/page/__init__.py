@@ -36,8 +36,8 @@ ENDINGS = (".html", ".htm")
 TITLE = "A Neural Network in 13 lines of Python, Part 2: Gradient Descent"
 
 SENTENCE = (
-    "A tiny network learns from four examples by gradient descent: find the alpha, the size of its "
-    "steps, with which it learns best."
+    "A tiny network learns from four examples by gradient descent, in steps of alpha times the "
+    "slope: find the alpha with which it learns best."
 )
 
 ARTICLE = "https://iamtrask.github.io/2015/07/27/python-network-part2/"

@@ -189,7 +189,7 @@ SECTIONS = (
         'parts 2 and 3, "Gradient Descent" and "Sometimes It Breaks"',
         "The slope at its place says both: the ball goes against the slope, by alpha times the "
         "slope, again and again, until the slope is 0. That finds the bottom of a bucket. It can "
-        "fail where slopes are too big, where there are several minima, and where slopes are too "
+        "fail where slopes are too big, where there is a local minimum, and where slopes are too "
         "small.",
         (
             PageFigure(

@@ -69,7 +69,7 @@ function noteUse(state, target) {
 
 /** Show a section, and keep it where it is while what is above it gets its size, until the reader does something. */
 function openSection(id) {
-  const section = document.getElementById(id);
+  const section = id && document.getElementById(id);
   if (section) {
     const keep = new ResizeObserver(() => section.scrollIntoView());
     const leave = () => keep.disconnect();

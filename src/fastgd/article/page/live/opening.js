@@ -20,7 +20,7 @@ export function alphaControl(state, id) {
     field: "alpha",
     id,
     label: "Alpha",
-    hint: "the learning rate: the size of a step",
+    hint: "the learning rate: a step is alpha × slope",
     scale: new Scale({ low: 0.001, high: 1000, log: true, ticks: ALPHAS }),
   });
 }
