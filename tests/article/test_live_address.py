@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from article_live import cells, changes_of, trained
 from chromium import needs_chromium
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -37,6 +38,36 @@ def test_a_link_to_a_section_changes_no_settings(live):
     page.shows(hidden=2, iterations=50)
     page.says("problem-alpha", "")
     page.page.wait_for_url("**#hidden=2&iterations=50&section=thirteen-lines")
+
+
+TOP = "document.querySelector('#{}').getBoundingClientRect().top"
+
+
+def test_others_see_what_one_sees(live):
+    """The section, also when all above it has its size, and the iteration."""
+    page = live("#hidden=2&iterations=700&at=50&section=lessons")
+    page.ends_with(repr(float(trained(hidden=2, iterations=700).final_error)))
+    assert cells(page["experiment-changes"]) == changes_of(trained(hidden=2, iterations=50))
+    page.page.wait_for_selector("#live-maps canvas:visible")
+    page.page.wait_for_timeout(300)
+    assert abs(page.page.evaluate(TOP.format("lessons"))) < 50
+    bars = page.page.get_by_role("group", name="Iteration that is shown").locator(".position")
+    assert set(bars.all_inner_texts()) == {"iteration 50"}
+    page.page.get_by_role("button", name="One step on").first.click()
+    page.page.wait_for_url("**#hidden=2&iterations=700&at=53")
+    page.type("iterations", "60")
+    page.ends_with(repr(float(trained(hidden=2, iterations=60).final_error)))
+    assert set(bars.all_inner_texts()) == {"iteration 53"}
+
+
+def test_going_back_changes_no_settings(live):
+    page = live("#iterations=700")
+    page.type("alpha", 2)
+    page.page.locator("nav a[href='#bucket']").click()
+    page.page.wait_for_function(f"Math.abs({TOP.format('bucket')}) < 50")
+    page.page.go_back()
+    page.page.wait_for_url("**#alpha=2&iterations=700*")
+    page.shows(alpha=2, iterations=700)
 
 
 def test_an_address_that_can_not_be_leaves_the_last_good_state(live):

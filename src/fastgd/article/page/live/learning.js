@@ -21,6 +21,7 @@ export function learningFields(pack) {
     dropout: rate("dropout", 0, 0.9, 0.05),
     data: dataField,
     scaled: flag("scaled", false),
+    at: { ...count("iteration that is shown", null, 0, 1000000), write: (at) => String(at ?? "") }, // the last one, if none
   };
 }
 
@@ -55,14 +56,15 @@ export function settingsOf(state) {
  */
 export class Learning {
   constructor({ state, trainer }) {
-    Object.assign(this, { state, trainer, run: null, views: [], isStopped: false, asked: null, chosen: null });
+    Object.assign(this, { state, trainer, run: null, views: [], isStopped: false, isPlacing: false, chosen: null });
     this.player = new Player({
       name: "Iteration that is shown",
       last: () => (this.run?.moments.length ?? 0) - 1,
       label: () => `iteration ${readable(this.moment?.iteration ?? 0)}`,
-      onMove: () => this.#show(),
+      onMove: () => this.#moved(),
     });
     state.on(TRAINED_BY, () => this.train());
+    state.on(["at"], () => this.#place());
   }
 
   add(view) {
@@ -100,8 +102,31 @@ export class Learning {
     this.views.forEach((view) => view.begin?.());
     this.trainer.train("learning", settings, (result) => {
       this.run = { ...result, samples };
-      this.player.moved();
+      if (this.player.isPlaying) {
+        this.player.moved();
+      } else {
+        this.#place();
+      }
     });
+  }
+
+  /** Go to the iteration of the settings. */
+  #place() {
+    const at = this.state.get("at");
+    const found = at === null ? -1 : (this.run?.moments.findIndex(({ iteration }) => iteration >= at) ?? -1);
+    this.isPlacing = true;
+    this.player.place(found < 0 ? null : found);
+    this.isPlacing = false;
+  }
+
+  /** Show the iteration to which the player has moved; where it rests, it is in the address. */
+  #moved() {
+    const { player, state } = this;
+    const at = player.at === null ? null : this.moment.iteration;
+    if (!this.isPlacing && !player.isPlaying && at !== state.get("at")) {
+      state.set({ at });
+    }
+    this.#show();
   }
 
   /** Leave the training as it is. */

@@ -77,7 +77,12 @@ export class Player {
   /** Go to a position; from the last one on, to the end, also where that is to come. */
   seek(position) {
     this.pause();
-    this.at = position < this.last() ? Math.max(position, 0) : null;
+    this.place(position < this.last() ? Math.max(position, 0) : null);
+  }
+
+  /** Be at a position, or, if it is null, at the last one. */
+  place(at) {
+    this.at = at;
     this.moved();
   }
 
