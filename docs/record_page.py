@@ -31,7 +31,7 @@ COLORS = 48
 
 def frames(page: Page) -> list[Image.Image]:
     """Move the slider, and look."""
-    stage, slider = page.locator("#live-experiment .experiment"), page.locator("#slider-alpha")
+    stage, slider = page.locator("#live-opening .opening"), page.locator("#slider-alpha")
     found = []
     for step in STEPS:
         slider.fill(str(step))
@@ -67,7 +67,7 @@ def film(browser: Browser, address: str) -> None:
 def phone(browser: Browser, address: str) -> None:
     """Write the picture of three sections on a phone, one of them dark."""
     whole = Image.new("RGB", (3 * 390 + 2 * 20, 844), "#bbb")
-    views = (("experiment", "light"), ("bucket", "dark"), ("maps", "light"))
+    views = (("opening", "light"), ("bucket", "dark"), ("maps", "light"))
     for k, (name, scheme) in enumerate(views):
         page = browser.new_page(
             viewport={"width": 390, "height": 844}, color_scheme=scheme, reduced_motion="reduce"
