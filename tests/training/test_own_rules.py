@@ -53,6 +53,12 @@ def test_lion_is_numpy_step_by_step():
         assert_numpy_step_by_step(LION.formula, 37)
 
 
+def test_a_state_is_read_before_the_new_one_is_stored():
+    """The derivative, which one state becomes, is known before any state is read."""
+    text = "lambda w, g, alpha, last, before: (w + alpha * (g + last / 2 - before / 4), g, last)"
+    assert_numpy_step_by_step(text, 6)
+
+
 RANDOM = np.random.default_rng(1)
 RULES = {k: random_rule(RANDOM) for k in range(100)}
 

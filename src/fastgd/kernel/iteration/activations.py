@@ -167,13 +167,15 @@ OF_VALUE = frozenset(("exp", "relu", "sigmoid", "sqrt", "tan", "tanh", "unit_sig
 _WITH_NUMBERS = ("add", "sub", "mul", "div", "lt", "le", "gt", "ge")
 
 
-def body_of(formula, arguments, inputs=(), ends=()):
+def body_of(formula, arguments, inputs=(), ends=(), soon=()):
     """Write a function that computes the results of a formula, to be compiled by Numba.
 
     ``arguments`` are its parameter names, among them choice, shape, numbers and layer; ``inputs``
     maps variables of the formula to parameters, or to code. Any other variable is a per-run value
-    of the choice. ``ends`` are statements with the results, {0}, {1}, ..., unless it returns all.
+    of the choice. ``ends`` are statements with the results, {0}, {1}, ..., unless it returns all;
+    ``soon`` are such statements, each with the node that it follows.
     """
+    results = [_text(formula, k, whole=True) for k in formula.results]
     lines = []
     for k, (kind, *rest) in enumerate(formula.nodes):
         if kind == "variable":
@@ -182,7 +184,7 @@ def body_of(formula, arguments, inputs=(), ends=()):
             lines.append(f"n{k} = {dict(inputs).get(name, own)}")
         elif kind != "number":
             lines.append(f"n{k} = {_LINES[kind].format(*_operands(formula, kind, rest))}")
-    results = [_text(formula, k, whole=True) for k in formula.results]
+        lines += [statement.format(*results) for node, statement in soon if node == k]
     lines += [end.format(*results) for end in ends] or [f"return {', '.join(results)}"]
     code = "\n    ".join([f"def body({', '.join(arguments)}):", *lines])
     return made(code, _NAMES)

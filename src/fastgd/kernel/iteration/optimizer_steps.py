@@ -47,7 +47,10 @@ OTHERS = {
 
 
 def _pick_step(choice, *_others):
-    """The formula's new weights, after its new states are stored."""
+    """The formula's new weights; each new state is stored once it is known and the old one is read.
+
+    States that wait for the end took registers: Adam's kernel for GPUs spilled some of its 255.
+    """
     if STEP not in choice.formulas:
         return OTHERS[choice.choice]
     formula = choice.formulas[STEP]
@@ -55,8 +58,15 @@ def _pick_step(choice, *_others):
     places = ["at + layer.states" + " + layer.state" * k for k in states]
     inputs = {"g": "g", "w": "w", "alpha": "units(shape, numbers, layer.alpha, 0)"}
     inputs |= {f"s{k}": f"load(shape, numbers, {places[k]}, stride)" for k in states}
-    ends = [f"store(shape, numbers, {places[k]}, stride, {{{k + 1}}})" for k in states]
-    return body_of(formula, _OF_PARAMETER, inputs, (*ends, "return {0}"))
+    read = {rest[0]: k for k, (kind, *rest) in enumerate(formula.nodes) if kind == "variable"}
+    soon = [
+        (
+            max(formula.results[k + 1], read.get(f"s{k}", 0)),
+            f"store(shape, numbers, {places[k]}, stride, {{{k + 1}}})",
+        )
+        for k in states
+    ]
+    return body_of(formula, _OF_PARAMETER, inputs, ["return {0}"], soon)
 
 
 def _pick_once(choice, *_others):
