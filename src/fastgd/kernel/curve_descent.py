@@ -317,7 +317,9 @@ class RollerImage(NamedTuple):
 
 def roller_image(balls: int, steps: int) -> RollerImage:
     """The memory of a roller with room for some balls, and for a path with that many steps."""
-    state = Balls(*np.zeros((3, balls)), *np.zeros((2, balls), np.int64), np.zeros(steps + 1))
+    x, start, alpha = np.zeros((3, balls))
+    done, outcome = np.zeros((2, balls), np.int64)
+    state = Balls(x, start, alpha, done, outcome, path=np.zeros(steps + 1))
     structs: dict[str, Any] = {
         "evaluators": Evaluator(np.zeros(0, np.int64), np.zeros(0)),
         "balls": state,

@@ -89,7 +89,8 @@ export function basinsTold(balls, width) {
     }
     groups.at(-1).push(x);
   }
-  const listed = groups.slice(0, MOST_LISTED).map((group) => `${group.length} at ${Number(group[group.length >> 1].toFixed(5))}`);
+  const middle = (group) => Number(Number(group[group.length >> 1].toFixed(6)).toPrecision(6));
+  const listed = groups.slice(0, MOST_LISTED).map((group) => `${group.length} at ${middle(group)}`);
   const more = groups.length > MOST_LISTED ? ["more in other minimums"] : [];
   const none = ends.length < balls.length ? [`${balls.length - ends.length} in no minimum`] : [];
   return `Where ${balls.length} random balls end: ${[...listed, ...more, ...none].join(", ")}.`;
