@@ -21,6 +21,7 @@ from live import in_node, needs_node
 from thinning import only
 
 FACTS = bucket_facts()
+BALLS = FACTS["randomBalls"]
 EXAMPLES = FACTS["examples"]
 CURVES = {each["curve"] for each in EXAMPLES}
 
@@ -94,6 +95,16 @@ def numbers(text):
 BITS = """
 const bits = (numbers) => Buffer.from(Float64Array.from(numbers).buffer).toString("base64");
 """
+
+ENDED = """
+const ended = (work) => {
+  for (;;) {
+    const { value, done } = work.next();
+    if (done) return value;
+  }
+};
+"""
+"""What a generator returns at its end."""
 
 COMPILES = (
     BITS
@@ -182,22 +193,23 @@ def test_the_rest_is_refused_too(tmp_path):
 
 ROLLS = (
     BITS
+    + ENDED
     + """
 import { programsOf } from "./live/bytecode.js";
 import { Roller } from "./live/roller.js";
 const roller = await Roller.start(readFileSync("module"), given.facts);
-answer(given.rolls.map(({ curve, xs, ...options }) => {
+answer(given.rolls.map(({ curve, xs, starts, ...options }) => {
   const programs = programsOf("curve", curve, given.facts);
-  const lacking = roller.withoutSlope(programs, options.starts) !== undefined;
-  const balls = roller.roll({ programs, ...options, recordPath: true });
+  const roll = (more) => ended(roller.roll({ programs, ...options, ...more }));
+  const balls = roll({ starts });
+  const paths = starts.map((start) => roll({ starts: [start], recordPath: true })[0].path);
   return {
-    lacking,
     heights: bits(roller.heights(programs, xs)),
     slopes: bits(roller.slopes(programs, xs)),
     x: bits(balls.map((ball) => ball.x)),
     status: balls.map((ball) => ball.status),
     iterations: balls.map((ball) => ball.iterations),
-    paths: balls.map((ball) => bits(ball.path)),
+    paths: paths.map(bits),
   };
 }));
 """
@@ -205,17 +217,18 @@ answer(given.rolls.map(({ curve, xs, ...options }) => {
 
 
 def rolls():
-    """Balls on the article's curves and on random ones."""
+    """Balls on the article's curves and on random ones, with one alpha for those of a call."""
     for each in EXAMPLES:
-        yield each["curve"], each["start"], each["alpha"], "alpha", each["iterations"]
+        for alpha in sorted(set(each["alpha"])):
+            yield each["curve"], each["start"], alpha, "alpha", each["iterations"]
     choose = random.Random(2)
     for text in formulas(100):
         if not isinstance(in_python(text), str):
             count = choose.choice([1, 2, 3, 5])
             starts = [round(choose.uniform(-3, 3), 2) for _ in range(count)]
-            alphas = [choose.choice([1e-3, 0.01, 0.1, 0.5, 1.0]) for _ in range(count)]
-            yield text, starts, alphas, choose.choice(bucket.RULES), choose.choice([50, 500])
-    yield "x**2 - cos(3*x)", np.linspace(-9, 9, 700).tolist(), [0.01] * 700, "alpha", 30
+            alpha = choose.choice([1e-3, 0.01, 0.1, 0.5, 1.0])
+            yield text, starts, alpha, choose.choice(bucket.RULES), choose.choice([50, 500])
+    yield "x**2 - cos(3*x)", np.linspace(-9, 9, BALLS).tolist(), 0.01, "alpha", 30
 
 
 @pytest.mark.parametrize("target", only(MODULES.values(), "wasm32-relaxed"))
@@ -226,24 +239,29 @@ def test_balls_roll_with_the_bits_of_python(tmp_path, target):
     xs = [0.0, -0.0, 1e-310, 1e300, *np.random.RandomState(1).normal(0, 5, 700).tolist()]
     given = list(rolls())
     assert len(given) > 80
-    keys = ("curve", "starts", "alphas", "rule", "iterations")
+    keys = ("curve", "starts", "alpha", "rule", "iterations")
     asked = [dict(zip(keys, each, strict=True), xs=xs) for each in given]
     asked[0]["xs"] = xs[:1]
     found = in_node(ROLLS, tmp_path, given={"rolls": asked, "facts": FACTS})
-    seen = set()
-    for (curve, starts, alphas, rule, iterations), asks, got in zip(
+    seen, nowhere = set(), 0
+    for (curve, starts, alpha, rule, iterations), asks, got in zip(
         given, asked, found, strict=True
     ):
         heights, slopes = curve_of(curve, None).at(asks["xs"])
         assert_same_bits(numbers(got["heights"]), heights, curve)
         assert_same_bits(numbers(got["slopes"]), slopes, curve)
-        alpha = {} if rule == "naive" else {"alpha": alphas}
         options = {"rule": rule, "iterations": iterations, "record_path": True}
-        if got["lacking"]:
+        options |= {} if rule == "naive" else {"alpha": alpha}
+        height, slope = curve_of(curve, None).at(starts)
+        lacking = np.isnan(slope) & ~np.isinf(height)
+        if lacking.any():
             with pytest.raises(ValueError, match="must have a slope where a ball starts"):
-                bucket.roll(curve=curve, start=starts, **alpha, **options)
+                bucket.roll(curve=curve, start=starts, **options)
+            ends = np.array([*zip(got["status"], got["iterations"], strict=True)])[lacking]
+            assert (ends == ["diverged", "0"]).all()
+            nowhere += 1
             continue
-        rolled = bucket.roll(curve=curve, start=starts, **alpha, **options)
+        rolled = bucket.roll(curve=curve, start=starts, **options)
         assert_same_bits(numbers(got["x"]), rolled.x, curve)
         assert got["status"] == rolled.status.tolist(), curve
         assert got["iterations"] == rolled.iterations.tolist(), curve
@@ -251,38 +269,46 @@ def test_balls_roll_with_the_bits_of_python(tmp_path, target):
             assert_same_bits(numbers(path), expected[: done + 1], curve)
         seen |= set(got["status"])
     assert seen == {"rolling", "converged", "stuck", "diverged"}
+    assert nowhere
 
 
 IN_PARTS = (
     BITS
+    + ENDED
     + """
 import { programsOf } from "./live/bytecode.js";
 import { Roller } from "./live/roller.js";
-const roller = await Roller.start(readFileSync("module"), given.facts);
+const start = () => Roller.start(readFileSync("module"), given.facts);
 const listed = (balls) =>
-  balls.map(({ x, path, pathHeights, ...ball }) => {
+  balls.map(({ x, path = [], pathHeights = [], ...ball }) => {
     return { ...ball, numbers: [[x], path, pathHeights].map(bits) };
   });
-const asked = given.rolls.map(({ curve, ...options }) => {
+const rollers = [await start(), await start()];
+answer(given.rolls.map(({ curve, ...options }) => {
   const programs = programsOf("curve", curve, given.facts);
-  return { programs, ...options, recordPath: true };
-});
-const works = asked.map((options) => {
-  return { work: roller.rollInParts({ ...options, lasts: 0 }), parts: 0 };
-});
-for (let going = works; going.length; going = going.filter(({ balls }) => !balls)) {
-  for (const each of going) {
-    const { value, done } = each.work.next();
-    each.parts += 1;
-    if (done) each.balls = value;
+  const asked = [
+    { programs, ...options, starts: options.starts.slice(0, 1), recordPath: true },
+    { programs, ...options },
+  ];
+  const works = rollers.map((roller, k) => roller.roll({ ...asked[k], lasts: 0 }));
+  const [ends, heights] = [[null, null], []];
+  let parts = 0;
+  for (; ends.includes(null); parts += 1) {
+    works.forEach((work, k) => {
+      const { value, done } = work.next();
+      if (done && !ends[k]) ends[k] = value;
+    });
+    heights.push(rollers[0].heights(programs, [1])[0]); // while its ball rolls
   }
-}
-answer(asked.map((options, k) => ({
-  whole: listed(roller.roll(options)),
-  inParts: listed(works[k].balls),
-  parts: works[k].parts,
-  heights: bits(roller.heights(options.programs, works[k].balls[0].path)),
-})));
+  return {
+    parts,
+    inParts: ends.map(listed),
+    whole: asked.map((each) => listed(ended(rollers[0].roll({ ...each, lasts: Infinity })))),
+    pathHeights: bits(rollers[0].heights(programs, ends[0][0].path)),
+    height: bits(heights),
+    again: bits(heights.map(() => rollers[1].heights(programs, [1])[0])),
+  };
+}));
 """
 )
 
@@ -290,12 +316,13 @@ answer(asked.map((options, k) => ({
 @pytest.mark.parametrize("every", only([1, 4], 4))
 def test_balls_that_roll_in_parts_side_by_side_have_the_same_bits(tmp_path, every):
     (tmp_path / "module").write_bytes(roller_of("wasm32"))
-    keys = ("curve", "starts", "alphas", "rule", "iterations")
+    keys = ("curve", "starts", "alpha", "rule", "iterations")
     asked = [dict(zip(keys, each, strict=True)) for each in rolls() if each[4] <= 500][::every]
     found = in_node(IN_PARTS, tmp_path, given={"rolls": asked, "facts": FACTS})
     for asks, got in zip(asked, found, strict=True):
         assert got["inParts"] == got["whole"], asks["curve"]
-        assert got["inParts"][0]["numbers"][2] == got["heights"], asks["curve"]
+        assert got["inParts"][0][0]["numbers"][2] == got["pathHeights"], asks["curve"]
+        assert got["height"] == got["again"], asks["curve"]
     assert max(got["parts"] for got in found) > 400
 
 
@@ -347,37 +374,9 @@ def assert_same_bits(found, expected, curve):
 
 # ---------------------------------------------------------------- the section
 
-ZOOMS = """
-import { endsShown } from "./live/hill.js";
-const zoom = (start, presses) => {
-  let [shown, all] = [endsShown([-1.5, 1.5], start, 1), []];
-  for (const factor of presses) {
-    shown = endsShown([-1.5, 1.5], start, factor * shown.zoom);
-    all.push(shown.ends);
-  }
-  return all;
-};
-answer(given.map(([start, factor, presses]) => {
-  const there = zoom(start, Array(presses).fill(factor));
-  const back = zoom(start, [...Array(presses).fill(factor), 1 / factor]);
-  return { last: there.at(-1), before: there.at(-2), back: back.at(-1) };
-}));
-"""
-
-
-def test_zoom_has_ends_from_which_one_press_leads_back(tmp_path):
-    given = [(0, 2, 1100), (0, 0.5, 1100), (1, 0.5, 9), (1e6, 2, 24), (1e6, 0.5, 5)]
-    widest, nearest, at_start, *far = in_node(ZOOMS, tmp_path, given=given)
-    assert widest["last"] == widest["before"] == [-1.1e6, 1.1e6]
-    assert widest["back"] == [-0.55e6, 0.55e6]
-    assert nearest["last"] == nearest["before"] == [-1e-6, 1e-6]
-    assert nearest["back"] == [-2e-6, 2e-6]
-    assert at_start["last"] == at_start["before"] == [-1.05, 1.05]
-    assert at_start["back"] == [-2.1, 2.1]
-    assert [each["last"][1] for each in far] == [1.1e6, 1.05e6]
-
-
-STEPS = """
+STEPS = (
+    ENDED
+    + """
 import { programsOf } from "./live/bytecode.js";
 import { Roller } from "./live/roller.js";
 import { outsideTold, placeTold, stepTold } from "./live/rolls.js";
@@ -385,8 +384,8 @@ const roller = await Roller.start(readFileSync("module"), given.facts);
 answer({
   rolls: given.rolls.map(({ curve, start, alpha, rule, iterations }) => {
     const programs = programsOf("curve", curve, given.facts);
-    const options = { programs, starts: [start], alphas: [alpha], rule, iterations };
-    const [{ path }] = roller.roll({ ...options, recordPath: true });
+    const options = { programs, starts: [start], alpha, rule, iterations, recordPath: true };
+    const [{ path }] = ended(roller.roll(options));
     const slopes = roller.slopes(programs, path);
     const step = (x, k) => ({ x, slope: slopes[k], next: path[k + 1] });
     return Array.from(path, (x, k) => stepTold(step(x, k), { alpha, rule }));
@@ -396,6 +395,7 @@ answer({
   infinite: [placeTold(-Infinity, 3), stepTold({ x: 0, slope: NaN }, {})],
 });
 """
+)
 
 
 @pytest.mark.parametrize("rule", bucket.RULES)
@@ -493,19 +493,25 @@ def test_the_slope_of_the_tangent_is_that_of_the_curve(tmp_path):
 
 
 SAYS = """
-import { ballCommand, ballPython, basinsTold, placesOf } from "./live/rolls.js";
+import { ballCommand, ballPython, basinsTold, endTold } from "./live/rolls.js";
 import { heightsShown, stepsAfter } from "./live/hill.js";
 const ball = (x, status = "converged") => ({ x, status });
 answer({
   python: given.map(ballPython),
   commands: given.map(ballCommand),
-  places: placesOf([ball(3), ball(1.01), ball(1), ball(9, "stuck"), ball(1.02)], 0.015),
+  ends: [
+    ["converged", 0, 1],
+    ["stuck", 5, 0],
+    ["rolling", 3, 10000],
+    ["diverged", -2e9, 99],
+    ["diverged", 1, 0],
+  ].map(([status, x, iterations]) => endTold({ start: 1, status, x, iterations })),
   told: [
     [[ball(-4e-10), ball(1e-9)], 3],
     [[ball(1.23456789), ball(1e-5), ball(2, "diverged")], 3],
     [[ball(1), ball(3, "stuck")], 3],
     [[ball(3, "stuck")], 3],
-    [[ball(4e-10)], 1e-6],
+    [[ball(3), ball(1.01), ball(1), ball(9, "stuck"), ball(1.02)], 15],
     [Array.from({ length: 13 }, (_, k) => ball(k)), 13],
   ].map(([balls, width]) => basinsTold(balls, width)),
   shown: [[0, 1, 2], [5, 5], [NaN], [...Array(98).keys(), 1e9, -1e9]].map(heightsShown),
@@ -538,7 +544,7 @@ def test_what_is_copied_rolls_the_same_ball(tmp_path, capsys, run):
         assert json.loads(out)["balls"][0]["x"] == ball.x
     assert said["python"][0] == (
         "import fastgd\n\n"
-        'ball = fastgd.bucket.roll(curve="x**2", start=-0.3, alpha=1e-05)\n'
+        'ball = fastgd.bucket.roll(curve="x**2", start=-0.3, alpha=1e-05, iterations=10000)\n'
         "print(ball.x)\n"
     )
     assert said["commands"][2] == (
@@ -549,20 +555,30 @@ def test_what_is_copied_rolls_the_same_ball(tmp_path, capsys, run):
 def test_what_is_said_of_random_balls(tmp_path):
     told = in_node(SAYS, tmp_path, given=[])["told"]
     assert told[:5] == [
-        "Of 2 random balls 2 end in 1 minimum: 2 at 0.",
-        "Of 3 random balls 2 end in 2 minimums: 1 at 0.00001, 1 at 1.23457; 1 in none.",
-        "Of 2 random balls 1 ends in 1 minimum: 1 at 1; 1 in none.",
-        "None of 1 random balls ends in a minimum.",
-        "Of 1 random balls 1 ends in 1 minimum: 1 at 4e-10.",
+        "Where 2 random balls end: 2 at 0.",
+        "Where 3 random balls end: 1 at 0.00001, 1 at 1.23457, 1 in no minimum.",
+        "Where 2 random balls end: 1 at 1, 1 in no minimum.",
+        "Where 1 random balls end: 1 in no minimum.",
+        "Where 5 random balls end: 3 at 1.01, 1 at 3, 1 in no minimum.",
     ]
-    assert told[5].endswith(
-        "13 minimums: " + ", ".join(f"1 at {k}" for k in range(12)) + ", and more."
-    )
+    twelve = ", ".join(f"1 at {k}" for k in range(12))
+    assert told[5] == f"Where 13 random balls end: {twelve}, more in other minimums."
+
+
+def test_how_a_ball_ended_in_words(tmp_path):
+    told = in_node(SAYS, tmp_path, given=[])["ends"]
+    begins = ("converged after 1 iteration: ", "stuck after 0 iterations: ")
+    for sentence, begin in zip(told, begins, strict=False):
+        assert sentence.startswith(f"{begin}the slope is at most 0.000000001, ")
+    assert told[2:] == [
+        "rolling after 10,000 iterations: it has not arrived.",
+        "diverged after 99 iterations: it is farther than 1,000,000,000 from its start.",
+        "diverged after 0 iterations: the curve has no slope there.",
+    ]
 
 
 def test_the_curve_shown_and_the_pace(tmp_path):
     said = in_node(SAYS, tmp_path, given=[])
-    assert said["places"] == [{"x": 1.01, "count": 3}, {"x": 3, "count": 1}]
     assert said["steps"][::2] == [0, 1000]
     assert said["steps"][1] < 200
     (low, high), same, nothing, poles = said["shown"]

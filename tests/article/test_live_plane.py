@@ -53,7 +53,7 @@ def test_a_saddle_is_crossed_by_two_lines(tmp_path):
 
 TRAINS = """
 import { Pack } from "./live/pack.js";
-import { gradientOf, momentTold, pathOf, plane, planeSettings, pathStep } from "./live/plane.js";
+import { momentTold, plane, planeSettings, stepAt, weightsAt } from "./live/plane.js";
 import { State } from "./live/state.js";
 import { Programs, Trainings } from "./live/worker.js";
 
@@ -66,10 +66,10 @@ const trainings = new Trainings(await Programs.open(pack), (result) => {
   moments[result.slot].push(...result.moments);
   if (result.finished) {
     const run = { ...result, moments: moments[result.slot] };
-    const places = pathOf(run);
-    const gradients = places.map((place) => gradientOf(run.settings, place));
-    const steps = places.slice(0, -1).map((_, k) => pathStep(run, k));
-    const told = places.slice(0, -1).map((_, k) => momentTold(run, k));
+    const places = run.moments.map(weightsAt);
+    const all = places.slice(0, -1).map((_, k) => stepAt(run, k));
+    const [gradients, steps] = [all.map(({ gradient }) => gradient), all.map(({ step }) => step)];
+    const told = all.map((_, k) => momentTold(run, k, [-10, 10]));
     const iterations = run.moments.map(({ iteration }) => iteration);
     found[run.slot] = { places, gradients, steps, told, iterations, finalError: run.finalError };
     answer(found);
@@ -109,7 +109,7 @@ def test_paths_have_the_bits_of_python(tmp_path, iterations):
         assert moments[-1] == iterations
         assert mine["places"] == [places[moment] for moment in moments]
         assert mine["finalError"] == run.final_error
-        gradients = [gradient_at(places[moment]) for moment in moments]
+        gradients = [gradient_at(places[moment]) for moment in moments[:-1]]
         assert np.array(mine["gradients"]) == pytest.approx(np.array(gradients), abs=1e-9)
         pairs = zip(moments, moments[1:], mine["steps"], mine["told"], strict=False)
         for now, then, step, told in pairs:
@@ -136,8 +136,9 @@ def gradient_at(weights):
 
 def test_where_it_ends_in_words(tmp_path):
     script = """
-import { endOf } from "./live/plane.js";
-answer(given.map((last) => endOf([[0, 0], last], [-10, 10])));
+import { momentTold } from "./live/plane.js";
+const ended = (values) => ({ settings: {}, moments: [{ weights: [{ values }] }] });
+answer(given.map((last) => momentTold(ended(last), 0, [-10, 10])));
 """
     found = in_node(script, tmp_path, given=[[1.23456, -10], [0, -10.1]])
     assert found == [

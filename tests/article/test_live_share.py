@@ -82,7 +82,7 @@ for (const address of given) {
   found.push({
     problems: state.problems,
     error: training.finalError,
-    weights: training.layers("weights").map(({ values }) => [...values]),
+    weights: training.layers.weights.map(({ values }) => [...values]),
     python: pythonOf(settings),
     command: commandOf(settings, pack.json("commands")),
     table: tableOf(settings),

@@ -58,8 +58,8 @@ for (const settings of given) {
     changesThen: layers(moments[Math.floor(moments.length / 2)].changes),
     finalError: numbers([training.finalError])[0],
     updates: training.updates,
-    weights: layers(training.layers("weights")),
-    changes: layers(training.layers("changes")),
+    weights: layers(training.layers.weights),
+    changes: layers(training.layers.changes),
   });
 }
 answer({ fused, found });

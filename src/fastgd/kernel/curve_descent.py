@@ -7,7 +7,8 @@ called by its address, so this code is compiled apart from it.
 
 import math
 from functools import cache
-from typing import NamedTuple
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange, typeof, types
@@ -21,6 +22,7 @@ from fastgd.kernel.bytecode import (
     SECOND,
     START,
     Code,
+    Evaluator,
     Interpreter,
     X,
     all_evaluators,
@@ -35,7 +37,7 @@ from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, part
-from fastgd.kernel.language.structs import Floats, IntArray, encode, table_of
+from fastgd.kernel.language.structs import Buffer, Floats, IntArray, Struct, encode, table_of
 from fastgd.kernel.language.tile import (
     Shape,
     anywhere,
@@ -46,7 +48,7 @@ from fastgd.kernel.language.tile import (
     with_sign,
 )
 from fastgd.kernel.language.translation import translated
-from fastgd.kernel.language.wasm_linking import linked
+from fastgd.kernel.language.wasm_linking import STACK, linked
 from fastgd.kernel.launch import allowed, started
 
 _step_shape = constant_shape(1, 1, 8)
@@ -288,6 +290,58 @@ def roller_module(functions: tuple[str, ...], target: str) -> bytes:
     interpreter = Interpreter(_PAIR, known_functions({name: known[name] for name in functions}))
     made = emit(_roll_or_evaluate, (interpreter,), len(functions), RollerHeader, TARGETS[target])
     return linked(made, "roll")
+
+
+class RollerImage(NamedTuple):
+    """The memory of a roller before its first call.
+
+    Attributes
+    ----------
+    base : int
+        Address of its RollerHeader.
+    size : int
+        In bytes. Behind them there is room for a program, and for its working memory.
+    head : bytes
+        Its first bytes; all others are zeros.
+    fields : dict of str to (int, int)
+        Where things are from the base on, and how many of eight bytes: the arrays of Balls by their
+        names, and the words of the structs, such as ``rules.first``. That of an array is its
+        address, ``evaluators.work``, and the next one its length, ``evaluators.work.length``.
+    """
+
+    base: int
+    size: int
+    head: bytes
+    fields: dict[str, tuple[int, int]]
+
+
+def roller_image(balls: int, steps: int) -> RollerImage:
+    """The memory of a roller with room for some balls, and for a path with that many steps."""
+    x, start, alpha = np.zeros((3, balls))
+    done, outcome = np.zeros((2, balls), np.int64)
+    state = Balls(x, start, alpha, done, outcome, path=np.zeros(steps + 1))
+    structs: dict[str, Any] = {
+        "evaluators": Evaluator(np.zeros(0, np.int64), np.zeros(0)),
+        "balls": state,
+        "rules": Rules(0, 0, 0, 0, 1e-9, 1e9),
+    }
+    tables = {name: encode(struct)[0] for name, struct in structs.items()}
+    structs = {"header": RollerHeader(0, **tables), **structs}
+    arrays = {"header": encode(structs["header"])[0], **tables, **state._asdict()}
+    *begins, size = accumulate((-(-each.nbytes // 64) * 64 for each in arrays.values()), initial=0)
+    places = dict(zip(arrays, begins, strict=True))
+    address = {id(array): STACK + places[name] for name, array in arrays.items()}
+    head = np.zeros(places["x"], np.uint8)
+    fields = {name: (places[name], len(array)) for name, array in state._asdict().items()}
+    for name, struct in structs.items():
+        words = encode(struct, place=lambda array: address[id(array)])
+        head[places[name] :][: words.nbytes] = words.view(np.uint8)
+        for field, (word, kind) in Struct(type(struct)).fields.items():
+            place = places[name] + 8 * word
+            fields[f"{name}.{field}"] = place, 1
+            if isinstance(kind, Buffer):
+                fields[f"{name}.{field}.length"] = place + 8, 1
+    return RollerImage(STACK, size, head.tobytes(), fields)
 
 
 def _roll_or_evaluate(interpreter, _stamp, header):

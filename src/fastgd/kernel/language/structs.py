@@ -95,11 +95,6 @@ class _TableModel(models.StructModel):
         super().__init__(manager, fe_type, [("data", fe_type.struct), ("length", types.int64)])
 
 
-def names_and_kinds(fields: type) -> list[tuple[str, str]]:
-    """The fields of a NamedTuple of numbers and arrays, in the order of their words."""
-    return [(name, str(kind)) for name, (_, kind) in Struct(fields).fields.items()]
-
-
 # ------------------------------------------------------------------ inside a kernel
 
 

@@ -37,20 +37,17 @@ from fastgd.kernel.bytecode import (
     OPERATIONS,
     RESULT,
     WORDS,
-    Evaluator,
     X,
     codes_with,
 )
 from fastgd.kernel.curve_descent import (
     ROLLING,
     Balls,
-    RollerHeader,
     Rules,
     roll_balls,
+    roller_image,
     roller_module,
 )
-from fastgd.kernel.language.structs import names_and_kinds
-from fastgd.kernel.language.wasm_linking import STACK
 from fastgd.studies.bucket.curves import Curve, check_places, curve_of
 
 _STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}
@@ -331,21 +328,27 @@ def roller_of(target: str) -> bytes:
     return roller_module(_functions(), target)
 
 
-def roller_facts() -> dict[str, Any]:
-    """What stands in programs and in the memory of these modules.
+def roller_facts(balls: int, steps: int) -> dict[str, Any]:
+    """What stands in programs and in the memory of these modules, with room for so many.
 
-    An operation has a code, a struct's fields are whole numbers, numbers or arrays, and the first
-    bytes of the memory are the module's own.
+    An operation has a code. See :class:`.RollerImage`.
     """
-    structs = {"header": RollerHeader, "evaluator": Evaluator, "balls": Balls, "rules": Rules}
+    image = roller_image(balls, steps)
     return {
         "codes": codes_with(_functions()),
         "ofValue": sorted(OF_VALUE),
         "block": BLOCK,
         "words": WORDS,
         "rows": {"x": X, "result": RESULT, "constants": CONSTANTS},
-        "base": STACK,
-        "structs": {name: names_and_kinds(struct) for name, struct in structs.items()},
+        "image": {
+            "base": image.base,
+            "bytes": image.size,
+            "head": [*image.head],
+            "fields": {
+                name: {"offset": place, "length": count}
+                for name, (place, count) in image.fields.items()
+            },
+        },
         "statuses": STATUS.tolist(),
         "rules": list(RULES),
     }

@@ -358,6 +358,12 @@ def _compared(comparison: Comparison) -> dict[str, list[Any]]:
 
 # ---------------------------------------------------------------- the bucket
 
+RANDOM_BALLS = 100
+"""How many start together: as many as fastgd.bucket.basins has on the page."""
+
+MOST_STEPS = 10_000
+"""Of a ball, as in fastgd.bucket.roll."""
+
 FIRST = Example(
     "bucket",
     "The ball in the bucket",
@@ -385,7 +391,9 @@ STARTS = Example(
 
 def bucket_facts() -> dict[str, Any]:
     """What ``formulas.js``, ``roller.js`` and ``bucket.js`` know from Python."""
-    return roller_facts() | {
+    return roller_facts(RANDOM_BALLS, MOST_STEPS) | {
+        "randomBalls": RANDOM_BALLS,
+        "iterations": MOST_STEPS,
         "functions": FUNCTIONS,
         "constants": CONSTANTS,
         "otherWords": OTHER_WORDS,

@@ -4,21 +4,19 @@ import { programsOf } from "./bytecode.js";
 import { readable } from "./charts.js";
 import { button, choiceControl, sliderControl, textControl } from "./controls.js";
 import { el, repr } from "./dom.js";
-import { endsShown, heightsShown, Hill, stepsAfter } from "./hill.js";
+import { heightsShown, Hill, stepsAfter } from "./hill.js";
 import { Parts } from "./parts.js";
 import { Player } from "./player.js";
 import { RandomState } from "./random.js";
-import { ITERATIONS, Roller } from "./roller.js";
-import { ballCommand, ballPython, basinsTold, meaningOf, outsideTold, placeTold, stepTold } from "./rolls.js";
+import { Roller } from "./roller.js";
+import { ballCommand, ballPython, basinsTold, endTold, outsideTold, placeTold, stepTold } from "./rolls.js";
 import { Scale } from "./scales.js";
 import { copyButtons } from "./share.js";
 import { choice, number } from "./state.js";
 
 const POINTS = 600; // of the curve that is drawn
 const FARTHEST_START = 1e6;
-const RANDOM_BALLS = 100;
 const OWN_WINDOW = [-3, 3];
-const SETTLES = 400; // milliseconds after the last change, then the ball rolls
 
 const STEPS = {
   alpha: "Improved: x = x - (alpha * slope)",
@@ -46,26 +44,21 @@ export const bucket = {
 
   async start({ state, trainer, pack, root }) {
     const facts = pack.json("bucket");
-    const name = trainer.fused ? "relaxed" : "exact";
-    const roller = await Roller.start(pack.bytes(`${name} roller`), facts);
-    const stage = new BucketStage(state, facts, roller);
+    const module = pack.bytes(`${trainer.fused ? "relaxed" : "exact"} roller`);
+    const [roller, rollerOfMany] = [await Roller.start(module, facts), await Roller.start(module, facts)];
+    const stage = new BucketStage({ state, facts, roller, rollerOfMany });
     root.append(el("div", { class: "experiment bucket" }, stage.element, stage.tools, stage.controls));
     state.on(["curve", "ballStart", "ballAlpha", "ballRule"], () => stage.change());
     stage.change();
   },
 };
 
-function countOf(steps) {
-  return `${steps.toLocaleString("en-US")} iteration${steps === 1 ? "" : "s"}`;
-}
-
 class BucketStage {
-  constructor(state, facts, roller) {
-    Object.assign(this, { state, facts, roller, zoom: 1, timer: null });
-    Object.assign(this, { others: [], othersHeights: [], rolling: new Parts(), rollingMany: new Parts() });
+  constructor({ state, facts, roller, rollerOfMany }) {
+    Object.assign(this, { state, facts, roller, rollerOfMany, others: [], rolling: new Parts(), rollingMany: new Parts() });
     this.hill = new Hill({
       onStart: (x) => state.set({ ballStart: Math.min(Math.max(x, -FARTHEST_START), FARTHEST_START) }),
-      onDrop: () => this.#settle(),
+      onDrop: () => this.#playSoon(),
     });
     this.hill.element.id = "bucket-chart";
     this.player = new Player({
@@ -84,64 +77,27 @@ class BucketStage {
     this.takeaway = el("p", { id: "bucket-takeaway" });
     this.balls = el("div", { class: "chips", role: "group", "aria-label": "Balls of the article" });
     this.many = el("p", { id: "bucket-places", class: "note" });
-    this.curves = facts.examples.map((example) =>
-      button(example.title, () => this.#choose(example), { "aria-pressed": "false" }),
-    );
+    this.curves = facts.examples.map((example) => button(example.title, () => this.#choose(example, 0)));
     const chips = el("div", { class: "chips", role: "group", "aria-label": "Curves of the article" }, ...this.curves);
-    this.element = this.#stage();
-    this.tools = el("div", { class: "tools" }, this.status, this.spoken, chips, this.takeaway, this.balls);
-    this.controls = this.#controls();
-  }
-
-  #stage() {
-    const bar = this.player.bar();
-    ["click", "input"].forEach((used) => bar.addEventListener(used, () => clearTimeout(this.timer)));
     const swatch = (color) => el("span", { class: `swatch ${color}`, "aria-hidden": "true" });
-    return el(
+    this.element = el(
       "div",
       { class: "stage" },
       el("p", { class: "final" }, this.result),
       this.hill.element,
       el("p", { class: "step" }, el("span", {}, swatch("of-slope"), "slope ", this.slope), el("span", {}, swatch("of-step"), this.step)),
-      bar,
+      this.player.bar(),
     );
-  }
-
-  #controls() {
-    const { state } = this;
-    const zoomBy = (factor) => {
-      this.zoom = factor * this.#shown.zoom;
-      this.zoom = this.#shown.zoom; // a press that shows nothing else has no other effect
-      this.#show();
-    };
-    return el(
+    this.tools = el("div", { class: "tools" }, this.status, this.spoken, chips, this.takeaway, this.balls);
+    const scale = new Scale({ low: 0.001, high: 10, log: true, ticks: [0.001, 0.01, 0.1, 1, 10] });
+    this.controls = el(
       "div",
       { class: "controls" },
-      sliderControl({
-        state,
-        field: "ballAlpha",
-        label: "Alpha",
-        scale: new Scale({ low: 0.001, high: 10, log: true, ticks: [0.001, 0.01, 0.1, 1, 10] }),
-      }),
+      sliderControl({ state, field: "ballAlpha", label: "Alpha", scale }),
       textControl({ state, field: "ballStart", label: "Start", hint: "Or drag the ball." }),
-      el(
-        "div",
-        { class: "whole" },
-        choiceControl({
-          state,
-          field: "ballRule",
-          label: "A step",
-          choices: Object.entries(STEPS),
-        }),
-      ),
+      el("div", { class: "whole" }, choiceControl({ state, field: "ballRule", label: "A step", choices: Object.entries(STEPS) })),
       el("div", { class: "whole formula" }, textControl({ state, field: "curve", label: "The curve, a formula of x" })),
-      el(
-        "div",
-        { class: "row" },
-        button("100 random balls", () => this.#rollMany(), { id: "bucket-many" }),
-        button("−", () => zoomBy(2), { "aria-label": "Show more of the curve" }),
-        button("+", () => zoomBy(0.5), { "aria-label": "Show less of the curve" }),
-      ),
+      el("div", { class: "row" }, button(`${facts.randomBalls} random balls`, () => this.#rollMany(), { id: "bucket-many" })),
       this.many,
       copyButtons("bucket-", [
         { id: "copy-python", label: "Copy as Python", text: () => ballPython(this.#settings) },
@@ -151,157 +107,105 @@ class BucketStage {
   }
 
   get #settings() {
-    const { state, example } = this;
+    const { state, example, facts } = this;
     const [curve, start, alpha, rule] = ["curve", "ballStart", "ballAlpha", "ballRule"].map((name) => state.get(name));
-    return { curve, start, alpha, rule, iterations: example?.iterations ?? ITERATIONS };
+    return { curve, start, alpha, rule, iterations: (example ?? facts).iterations };
+  }
+
+  /** The ends of what is shown of the curve, the example's or our own, with the start between them. */
+  get #window() {
+    const [low, high] = this.example?.window ?? OWN_WINDOW;
+    const [middle, half] = [(low + high) / 2, (high - low) / 2];
+    const away = Math.abs(this.state.get("ballStart") - middle);
+    const shown = away <= 1.001 * half ? half : 1.05 * away;
+    return [middle - shown, middle + shown];
   }
 
   /** Something has changed: roll the ball, and show its whole path, at once if that is quick. */
   change() {
-    const { state, facts, roller } = this;
+    const { state, facts, hill, player } = this;
     const curve = state.get("curve");
     if (this.example?.curve !== curve) {
       this.example = facts.examples.find((example) => example.curve === curve);
     }
+    this.#showExamples();
     const key = JSON.stringify(this.#settings);
     if (key === this.key) {
-      this.#examples();
       return;
     }
-    if (curve !== this.curve) {
-      this.programs = programsOf("curve", curve, facts);
-      Object.assign(this, { curve, zoom: 1 });
-    }
-    const { start, alpha, rule, iterations } = this.#settings;
-    const method = JSON.stringify([curve, alpha, rule]);
-    if (method !== this.method) {
-      this.rollingMany.stop();
-      this.others = []; // they rolled by another one
-      this.many.textContent = "";
-    }
-    this.method = method;
-    this.isNowhere = roller.withoutSlope(this.programs, [start]) !== undefined;
-    this.status.classList.toggle("problem", this.isNowhere);
-    this.#examples();
-    const options = { programs: this.programs, rule, iterations, recordPath: true };
-    this.ball = null;
-    this.rolling.begin(roller.rollInParts({ starts: [start], alphas: [alpha], ...options }), ([ball]) => {
-      const isFirst = !this.ball;
+    const isFirst = !this.key;
+    Object.assign(this, { key, ball: null, others: [], programs: programsOf("curve", curve, facts) });
+    this.rollingMany.stop();
+    this.many.textContent = "";
+    this.rolling.begin(this.#roll(this.roller, [state.get("ballStart")], true), ([ball], isOver) => {
+      const isNew = !this.ball;
       this.ball = ball;
-      if (isFirst) {
-        this.player.seek(0);
+      if (isNew) {
+        player.seek(0);
       } else {
-        this.player.moved();
+        player.moved();
+      }
+      if (isOver && !isFirst && !hill.isDragged) {
+        this.#playSoon();
       }
     });
-    clearTimeout(this.timer);
-    if (this.key && !this.hill.isDragged) {
-      this.#settle();
-    }
-    this.key = key;
+  }
+
+  #roll(roller, starts, recordPath) {
+    return roller.roll({ ...this.#settings, programs: this.programs, starts, recordPath });
+  }
+
+  #playSoon() {
+    this.player.playSoon(() => (this.spoken.textContent = `x ${repr(this.ball.x)}, ${endTold(this.ball)}`));
   }
 
   #show() {
-    const { ball, others, othersHeights, player } = this;
-    const { start, path, pathHeights } = ball;
-    const done = player.position;
+    const { ball, roller, programs, others, player: { position: done } } = this;
     const k = Math.floor(done);
-    const [slope] = this.roller.slopes(this.programs, path.slice(k, k + 1));
-    const drawn = this.#drawn();
-    this.hill.show({ ...drawn, start, path, pathHeights, others, othersHeights, done, slope });
-    const [x, height, next] = [path[k], pathHeights[k], path[k + 1]];
-    const { window: ends, heights } = drawn;
-    this.result.textContent = placeTold(x, ends[1] - ends[0]);
+    const [x, height, next] = [ball.path[k], ball.pathHeights[k], ball.path[k + 1]];
+    const [slope] = roller.slopes(programs, [x]);
+    const [low, high] = this.#window;
+    const xs = Array.from({ length: POINTS + 1 }, (_, point) => low + ((high - low) * point) / POINTS);
+    const heights = roller.heights(programs, xs);
+    this.hill.show({ window: [low, high], xs, heights, ball, others, othersHeights: roller.heights(programs, others), done, slope });
+    this.result.textContent = placeTold(x, high - low);
     this.result.title = repr(x);
     const told = stepTold({ x, slope, next }, this.#settings);
     this.slope.textContent = told.slope;
     this.step.textContent = told.step;
     const isEnd = this.rolling.isOver && next === undefined;
-    this.status.textContent = [isEnd && this.ending, outsideTold(x, height, ends, heightsShown(heights))].filter(Boolean).join(" ");
+    this.status.textContent = `${isEnd ? endTold(ball) : ""} ${outsideTold(x, height, [low, high], heightsShown(heights))}`.trim();
     this.status.dataset.status = isEnd ? ball.status : "";
-  }
-
-  /** The curve in its window. */
-  #drawn() {
-    const [low, high] = this.#shown.ends;
-    const key = JSON.stringify([this.curve, low, high]);
-    if (key !== this.drawn?.key) {
-      const xs = Float64Array.from({ length: POINTS + 1 }, (_, k) => low + ((high - low) * k) / POINTS);
-      this.drawn = { key, window: [low, high], xs, heights: this.roller.heights(this.programs, xs) };
-    }
-    return this.drawn;
-  }
-
-  /** The ends of what is shown of the curve, the example's or our own, with the start in it, and the zoom. */
-  get #shown() {
-    return endsShown(this.example?.window ?? OWN_WINDOW, this.state.get("ballStart"), this.zoom);
-  }
-
-  /** How the ball ended, in words. */
-  get ending() {
-    const { start, status, iterations } = this.ball;
-    return this.isNowhere
-      ? `The curve has no slope at x = ${start}.`
-      : `${status} after ${countOf(iterations)}: ${meaningOf(this.ball)}.`;
-  }
-
-  /** Roll soon, unless something changes until then; the path must be known. */
-  #settle() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      if (!this.rolling.isOver) {
-        this.#settle();
-        return;
-      }
-      this.player.run();
-      this.spoken.textContent = `x ${repr(this.ball.x)}, ${this.ending}`;
-    }, SETTLES);
   }
 
   /** Those of fastgd.bucket.basins: from random places of the window. */
   #rollMany() {
-    const { alpha, rule, iterations } = this.#settings;
-    const [low, high] = this.#shown.ends;
+    const [low, high] = this.#window;
     const random = new RandomState(1);
-    const starts = Array.from({ length: RANDOM_BALLS }, () => low + (high - low) * random.random());
-    const alphas = starts.map(() => alpha);
-    const work = this.roller.rollInParts({ programs: this.programs, starts, alphas, rule, iterations });
-    this.rollingMany.begin(work, (balls, isOver) => {
-      if (isOver) {
-        this.#tellMany(balls, low, high);
-      } else {
-        const over = balls.filter(({ status }) => status !== "rolling").length;
-        this.many.textContent = `${RANDOM_BALLS} random balls roll, ${over} of them have ended ...`;
-      }
+    const starts = Array.from({ length: this.facts.randomBalls }, () => low + (high - low) * random.random());
+    this.rollingMany.begin(this.#roll(this.rollerOfMany, starts, false), (balls, isOver) => {
+      this.many.textContent = isOver ? basinsTold(balls, high - low) : `${balls.length} random balls roll ...`;
+      this.others = balls.map(({ x }) => x);
+      this.#show();
     });
   }
 
-  #tellMany(balls, low, high) {
-    this.many.textContent = basinsTold(balls, high - low);
-    this.others = balls.map(({ x }) => x).filter((x) => x >= low && x <= high);
-    this.othersHeights = this.roller.heights(this.programs, this.others);
-    this.#show();
-  }
-
-  #choose(example) {
+  #choose(example, k) {
     const { curve, start, alpha } = example;
     this.example = example;
-    this.state.set({ curve, ballStart: start[0], ballAlpha: alpha[0], ballRule: "alpha" });
+    this.state.set({ curve, ballStart: start[k], ballAlpha: alpha[k], ballRule: "alpha" });
   }
 
   /** Which curve of the article this is, its sentence, and its balls to choose. */
-  #examples() {
-    const { example, facts, state } = this;
-    facts.examples.forEach((each, k) => this.curves[k].setAttribute("aria-pressed", String(each === example)));
-    const { start: from, alpha: rate, rule } = this.#settings;
-    const isOfExample = rule === "alpha" && example?.start.some((start, k) => start === from && example.alpha[k] === rate);
-    this.takeaway.textContent = isOfExample ? example.takeaway : "This is a ball of your own: where will it end?";
-    const balls = (example?.start ?? []).map((start, k) => {
-      const alpha = example.alpha[k];
-      const pick = () => state.set({ ballStart: start, ballAlpha: alpha, ballRule: "alpha" });
-      const isNow = rule === "alpha" && from === start && rate === alpha;
-      return button(`start ${start}, alpha ${alpha}`, pick, { "aria-pressed": String(isNow) });
-    });
+  #showExamples() {
+    const { example, facts } = this;
+    const { start, alpha, rule } = this.#settings;
+    const starts = example?.start ?? [];
+    const isNow = starts.map((from, k) => rule === "alpha" && from === start && example.alpha[k] === alpha);
+    const balls = starts.map((from, k) => button(`start ${from}, alpha ${example.alpha[k]}`, () => this.#choose(example, k)));
+    balls.forEach((ball, k) => ball.setAttribute("aria-pressed", String(isNow[k])));
+    this.curves.forEach((curve, k) => curve.setAttribute("aria-pressed", String(facts.examples[k] === example)));
     this.balls.replaceChildren(...(balls.length > 1 ? balls : []));
+    this.takeaway.textContent = isNow.includes(true) ? example.takeaway : "This is a ball of your own: where will it end?";
   }
 }

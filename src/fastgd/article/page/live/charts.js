@@ -135,27 +135,45 @@ export class Chart {
     return near(this.box.top + this.box.height * (1 - this.y.place(value)));
   }
 
-  /** A curve through points. */
+  /** Draw what is inside the axes: call `draw`, and leave out the rest of it. */
+  inside(draw) {
+    const { context, box } = this;
+    context.save();
+    context.beginPath();
+    context.rect(box.left, box.top, box.width, box.height);
+    context.clip();
+    draw();
+    context.restore();
+  }
+
+  /** A curve through points; where one isn't a number there is a gap. */
   line(across, upward, color, width = 2) {
     const { context } = this;
     context.strokeStyle = color;
     context.lineWidth = width;
     context.lineJoin = "round";
     context.beginPath();
-    upward.forEach((value, k) => context.lineTo(this.left(across[k]), this.top(value)));
+    let isGap = true;
+    upward.forEach((value, k) => {
+      const place = [this.left(across[k]), this.top(value)];
+      context[isGap ? "moveTo" : "lineTo"](...place); // which do nothing if one isn't a number
+      isGap = place.some(Number.isNaN);
+    });
     context.stroke();
   }
 
   /** A filled circle, with a ring that lifts it off the curve. */
-  dot(across, upward, color, radius = 4) {
+  dot(across, upward, color, radius = 4, ring = 2) {
     const { context } = this;
     context.fillStyle = color;
     context.strokeStyle = this.colors.paper;
-    context.lineWidth = 2;
+    context.lineWidth = ring;
     context.beginPath();
     context.arc(this.left(across), this.top(upward), radius, 0, 2 * Math.PI);
     context.fill();
-    context.stroke();
+    if (ring) {
+      context.stroke();
+    }
   }
 
   /** A label at the right of a point, where falling curves leave room, or else at its left. */
@@ -176,13 +194,20 @@ export class Chart {
   }
 
   /** A straight line between two places, in CSS pixels as in what follows. */
-  segment(left, top, right, bottom, color, width = 1) {
+  segment(left, top, right, bottom, color, width) {
+    this.segments([[left, top, right, bottom]], color, width);
+  }
+
+  /** Some of them at once. */
+  segments(pieces, color, width = 1) {
     const { context } = this;
     context.strokeStyle = color;
     context.lineWidth = width;
     context.beginPath();
-    context.moveTo(left, top);
-    context.lineTo(right, bottom);
+    for (const [left, top, right, bottom] of pieces) {
+      context.moveTo(left, top);
+      context.lineTo(right, bottom);
+    }
     context.stroke();
   }
 

@@ -21,35 +21,57 @@ export function initialWeights(sizes, seed, start) {
   return sizes.slice(1).map((outputs, k) => new Float64Array(sizes[k] * outputs).map(weight));
 }
 
-/** The image of one program in a WebAssembly.Memory. */
-export class TrainingMemory {
-  /** `program` is what fastgd.article.page.live describes, `image` its bytes. */
-  constructor(program, image) {
-    this.program = program;
-    this.image = image;
-    const pages = Math.ceil((program.base + program.bytes) / 65536);
-    this.memory = new WebAssembly.Memory({ initial: pages });
-    this.base = program.base;
+/** What Python has laid out in a WebAssembly.Memory: arrays and words, found by their names. */
+export class ImageMemory {
+  /** `facts` are its `base`, its size in `bytes` and its `fields`; `image` are its first bytes, the others are 0. */
+  constructor(facts, image) {
+    Object.assign(this, facts, { image });
+    this.memory = new WebAssembly.Memory({ initial: Math.ceil((facts.base + facts.bytes) / 65536) });
   }
 
+  /** Write it as it is at first. */
+  reset() {
+    new Uint8Array(this.memory.buffer, this.base, this.bytes).fill(0).set(this.image);
+  }
+
+  /** A word of the tables. */
+  get(name) {
+    return Number(this.integers(name)[0]);
+  }
+
+  set(name, number) {
+    this.integers(name)[0] = BigInt(number);
+  }
+
+  /** A view of an array of doubles, or of 64-bit integers. */
+  floats(name) {
+    const { offset, length } = this.fields[name];
+    return new Float64Array(this.memory.buffer, this.base + offset, length);
+  }
+
+  integers(name) {
+    const { offset, length } = this.fields[name];
+    return new BigInt64Array(this.memory.buffer, this.base + offset, length);
+  }
+}
+
+/** The image of one program, which fastgd.article.page.live describes. */
+export class TrainingMemory extends ImageMemory {
   /** Write a training before its first iteration. */
   load({ X, y, sizes, bias, alpha, seed, start, iterations, dropout }) {
-    const { base, program } = this;
-    const { rates } = program;
-    new Uint8Array(this.memory.buffer, base, program.bytes).fill(0).set(this.image);
+    this.reset();
     this.sizes = sizes;
     this.bias = Number(bias);
-    const samples = X.length;
-    const padded = Math.ceil(samples / ROWS) * ROWS;
+    const padded = Math.ceil(X.length / ROWS) * ROWS;
     this.#samples(X, y, padded);
     sizes.slice(1).forEach((_outputs, k) => this.#layer(k, padded));
     initialWeights(sizes, seed, start).forEach((weights, k) => this.floats(`weights.${k}`).set(weights));
     this.floats("alpha").fill(alpha);
     this.integers("seeds")[0] = BigInt(seed);
     if (dropout) {
-      const { threshold, factor } = rates[dropout];
-      this.integers("integers")[program.dropout.threshold] = BigInt(threshold);
-      this.floats("values")[program.dropout.factor] = factor;
+      const { threshold, factor } = this.rates[dropout];
+      this.integers("integers")[this.dropout.threshold] = BigInt(threshold);
+      this.floats("values")[this.dropout.factor] = factor;
     }
     this.set("span.iterations", iterations);
   }
@@ -68,7 +90,7 @@ export class TrainingMemory {
   }
 
   #layer(k, padded) {
-    const { wide } = this.program;
+    const { wide } = this;
     const below = this.sizes[k];
     const outputs = this.sizes[k + 1];
     const inputs = below + this.bias;
@@ -95,26 +117,6 @@ export class TrainingMemory {
     }
   }
 
-  /** A word of the tables. */
-  get(name) {
-    return Number(this.integers(name)[0]);
-  }
-
-  set(name, number) {
-    this.integers(name)[0] = BigInt(number);
-  }
-
-  /** A view of an array of doubles, or of 64-bit integers. */
-  floats(name) {
-    const { offset, length } = this.program.fields[name];
-    return new Float64Array(this.memory.buffer, this.base + offset, length);
-  }
-
-  integers(name) {
-    const { offset, length } = this.program.fields[name];
-    return new BigInt64Array(this.memory.buffer, this.base + offset, length);
-  }
-
   /**
    * The parameters of layer k, or their direction changes: weights (inputs, outputs) row by row, and
    * biases or null. Of a run that has diverged they are those that were kept at its end.
@@ -123,7 +125,7 @@ export class TrainingMemory {
     const rows = this.sizes[k];
     const columns = this.sizes[k + 1];
     const count = (rows + this.bias) * columns;
-    const { fields } = this.program;
+    const { fields } = this;
     let { offset } = fields[`${kind}.${k}`];
     if (diverged) {
       const [now, then] = kind === "weights" ? ["numbers", "kept"] : ["changes.0", "kept_changes"];

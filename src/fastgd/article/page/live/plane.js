@@ -8,12 +8,11 @@ import { Player } from "./player.js";
 import { Scale } from "./scales.js";
 import { copyButtons, pythonOf } from "./share.js";
 import { choice, count, number } from "./state.js";
+import { stepOf } from "./step.js";
 
-const SIDES = ["First", "Second"];
-const WIDTHS = [4.5, 2]; // of the paths, so that one is seen below the other
 const CONTOURS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+const WIDTHS = [4.5, 2]; // of the paths, so that one is seen below the other
 const LONGER = 10; // arrows than the steps that they show, which are short
-const QUICK = 700; // changes that follow each other faster, as those of a slider, aren't animated
 
 const ON_THE_PLANE =
   "Each place is a pair of weights; its height is the error. Lines join places of the same error: it is highest at the top " +
@@ -38,12 +37,7 @@ export const plane = {
   },
 
   async start({ state, trainer, pack, root }) {
-    const view = new PlaneView(state, trainer, pack);
-    root.append(view.element);
-    for (const side of SIDES) {
-      const fields = [`plane${side}`, `planeAlpha${side}`, "planeSeed", "planeIterations"];
-      state.on(fields, () => view.train(side));
-    }
+    root.append(new PlaneView(state, trainer, pack).element);
   },
 };
 
@@ -62,79 +56,144 @@ export function planeSettings(state, side, { X, y }) {
   };
 }
 
-/** The places of a training: its pairs of weights. */
-export function pathOf({ moments }) {
-  return moments.map(({ weights: [{ values }] }) => [...values]);
+/** The weights at a moment of a training. */
+export function weightsAt({ weights: [{ values }] }) {
+  return [...values];
 }
 
-/** The gradient that gradient descent goes against, at a pair of weights: of half the squared errors, as in the article's code. */
-export function gradientOf({ X, y }, weights) {
-  const outputs = X.map((row) => 1 / (1 + Math.exp(-row[0] * weights[0] - row[1] * weights[1])));
-  return weights.map((_weight, input) =>
-    outputs.reduce((sum, output, n) => sum + X[n][input] * (output - y[n]) * output * (1 - output), 0),
-  );
-}
-
-/** The step of gradient descent after the moment k of a training; of another optimizer, its mean one until the next moment. */
-export function pathStep({ moments, settings }, k) {
+/**
+ * What happens after the moment k of a training: the `gradient`, and the `step` of gradient descent; of
+ * another optimizer, its mean one until the next moment.
+ */
+export function stepAt({ settings, moments }, k) {
   const [now, next] = [moments[k], moments[k + 1]];
-  const [from, to] = pathOf({ moments: [now, next] });
-  return settings.optimizer === "GradientDescent"
-    ? gradientOf(settings, from).map((slope) => -settings.alpha * slope)
-    : to.map((weight, input) => (weight - from[input]) / (next.iteration - now.iteration));
+  const { gradient_1: gradient, move_1: move } = stepOf(settings, settings, now);
+  const [from, to] = [now, next].map(weightsAt);
+  const isPlain = settings.optimizer === "GradientDescent";
+  const mean = (weight, input) => (weight - from[input]) / (next.iteration - now.iteration);
+  return { gradient: gradient.flat(), step: isPlain ? move.flat().map((by) => -by) : to.map(mean) };
 }
 
-/** What happens after the moment k, in numbers. */
-export function momentTold(run, k) {
+/** What happens there, in words; at the end, where that is: outside of the map, whose ends are `low` and `high`, or in it. */
+export function momentTold(run, k, [low, high]) {
   const { settings: { optimizer, alpha }, moments } = run;
   const pair = (values) => values.map((value) => readable(value)).join(" and ");
-  const [weights] = pathOf({ moments: [moments[k]] });
+  const weights = weightsAt(moments[k]);
+  if (k === moments.length - 1) {
+    const isInside = weights.every((weight) => weight >= low && weight <= high);
+    return `It ${isInside ? "" : "leaves this map and "}ends at the weights ${pair(weights)}.`;
+  }
+  const { gradient, step } = stepAt(run, k);
   return [
     `Weights ${pair(weights)}, error ${readable(moments[k].error)}`,
-    `Gradient ${pair(gradientOf(run.settings, weights))}`,
-    `Step ${optimizer === "GradientDescent" ? `-${alpha} × gradient =` : `of ${optimizer}`} ${pair(pathStep(run, k))}`,
+    `Gradient ${pair(gradient)}`,
+    `Step ${optimizer === "GradientDescent" ? `-${alpha} × gradient =` : `of ${optimizer}`} ${pair(step)}`,
   ].join("\n");
 }
 
-/** Where a path ends, in words. */
-export function endOf(places, [low, high]) {
-  const last = places.at(-1);
-  const isOutside = last.some((weight) => !(weight >= low && weight <= high));
-  return `It ${isOutside ? "leaves this map and " : ""}ends at the weights ${last.map((weight) => readable(weight)).join(" and ")}.`;
-}
+/** One of the two optimizers: its controls, its newest training, and what is said of the moment that is shown. */
+class Descent {
+  constructor({ state, trainer, pack, side, color, onRun }) {
+    const optimizers = pack.json("optimizers");
+    const { X, y, span } = pack.json("plane facts");
+    Object.assign(this, { span, settings: () => planeSettings(state, side, { X, y }) });
+    const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
+    swatch.style.setProperty("--color", `var(--${color})`);
+    const optimizer = choiceControl({ state, field: `plane${side}`, label: side, choices: Object.keys(optimizers) });
+    optimizer.querySelector("label").prepend(swatch);
+    // Another optimizer begins with the alpha of the race.
+    optimizer.addEventListener("change", ({ target }) => state.set({ [`planeAlpha${side}`]: optimizers[target.value] }));
+    const scale = new Scale({ low: 0.001, high: 1000, log: true, ticks: [0.001, 0.01, 0.1, 1, 10, 100, 1000] });
+    this.final = el("strong", { id: `plane-final-${side.toLowerCase()}` });
+    this.told = el("p", { class: "note", id: `plane-end-${side.toLowerCase()}` });
+    this.element = el(
+      "div",
+      { class: "plane-side" },
+      optimizer,
+      sliderControl({ state, field: `planeAlpha${side}`, label: "Alpha", scale }),
+      el("p", { class: "final" }, el("span", {}, "Final error "), this.final),
+      this.told,
+    );
+    state.on([`plane${side}`, `planeAlpha${side}`, "planeSeed", "planeIterations"], () => {
+      const settings = this.settings();
+      const key = JSON.stringify(settings);
+      if (key !== this.key) {
+        this.key = key;
+        trainer.train(`plane${side}`, settings, (run) => this.#take(run, onRun));
+      }
+    });
+  }
 
-/** Which moment of a training is shown: the last one if it ended before the other training. */
-function placeIn({ moments }, position) {
-  return Math.min(Math.floor(position), moments.length - 1);
+  #take(run, onRun) {
+    if (run.failed) {
+      this.told.textContent = `Training failed: ${run.failed}`;
+    } else if (run.finished) {
+      const isFirst = !this.run;
+      this.run = { ...run, places: run.moments.map(weightsAt) };
+      this.final.textContent = repr(run.finalError);
+      onRun(isFirst);
+    }
+  }
+
+  get last() {
+    return this.run ? this.run.moments.length - 1 : 0;
+  }
+
+  /** The iteration of the moment at a position of the player: the last one if this training ended before the other. */
+  iterationAt(position) {
+    return this.run?.moments[Math.min(Math.floor(position), this.last)].iteration ?? 0;
+  }
+
+  show(position) {
+    if (this.run) {
+      this.told.textContent = momentTold(this.run, Math.min(Math.floor(position), this.last), this.span);
+    }
+  }
+
+  /** A path up to the moment that is shown, perhaps between two of them, with the step that follows. */
+  paint(chart, position, color, width) {
+    if (!this.run) {
+      return;
+    }
+    const { run, run: { places } } = this;
+    const k = Math.min(Math.floor(position), this.last);
+    const next = places[k + 1] ?? places[k];
+    const now = places[k].map((weight, input) => weight + (position - k) * (next[input] - weight));
+    const [across, upward] = [0, 1].map((input) => [...places.slice(0, k + 1), now].map((place) => place[input]));
+    chart.line(across, upward, chart.colors.paper, width + 2.5);
+    chart.line(across, upward, color, width);
+    chart.dot(...now, color, 6, 0);
+    if (k < this.last) {
+      const [x, y] = stepAt(run, k).step.map((by, input) => places[k][input] + LONGER * by);
+      chart.arrow([chart.left(now[0]), chart.top(now[1])], [chart.left(x), chart.top(y)], color);
+    }
+  }
 }
 
 class PlaneView {
   constructor(state, trainer, pack) {
-    this.facts = pack.json("plane facts");
-    this.heights = new Float64Array(pack.bytes("plane").slice().buffer);
-    const { span, resolution } = this.facts;
-    const step = (span[1] - span[0]) / (resolution - 1);
-    const weight = (steps) => span[0] + steps * step;
-    this.contours = CONTOURS.map((level) => contour(this.heights, resolution, level).map((piece) => piece.map(weight)));
-    Object.assign(this, { state, trainer, results: {}, keys: {}, changed: -Infinity, isSeen: false });
-    this.optimizers = pack.json("optimizers");
+    const { span: [low, high], resolution } = pack.json("plane facts");
+    const heights = new Float64Array(pack.bytes("plane").slice().buffer);
+    const weight = (steps) => low + (steps * (high - low)) / (resolution - 1);
+    const contours = CONTOURS.map((level) => contour(heights, resolution, level).map((piece) => piece.map(weight)));
+    Object.assign(this, { scale: new Scale({ low, high }), resolution, heights, contours });
     this.chart = new Chart(() => this.#paint());
     this.chart.element.id = "plane-canvas";
     this.player = new Player({
       name: "Iteration of both that is shown",
-      last: () => Math.max(0, ...this.#runs().map(({ moments }) => moments.length - 1)),
-      label: (position) => `iteration ${readable(Math.max(0, ...this.#runs().map((run) => run.moments[placeIn(run, position)].iteration)))}`,
-      onMove: () => this.#show(),
+      last: () => Math.max(...this.descents.map(({ last }) => last)),
+      label: (position) => `iteration ${readable(Math.max(...this.descents.map((each) => each.iterationAt(position))))}`,
+      onMove: (position) => this.#show(position),
     });
-    new IntersectionObserver(([{ isIntersecting }]) => this.#see(isIntersecting), { threshold: 0.5 }).observe(this.chart.element);
-    this.final = Object.fromEntries(SIDES.map((side) => [side, el("strong", { id: `plane-final-${side.toLowerCase()}` })]));
-    this.ends = Object.fromEntries(SIDES.map((side) => [side, el("p", { class: "note", id: `plane-end-${side.toLowerCase()}` })]));
-    this.element = this.#layout();
-  }
-
-  #layout() {
-    const { state } = this;
-    return el(
+    const onRun = (isFirst) => {
+      this.player.seek(Infinity);
+      if (!isFirst) {
+        this.player.playSoon();
+      }
+    };
+    this.descents = ["First", "Second"].map((side, k) => new Descent({ state, trainer, pack, side, color: `series-${k}`, onRun }));
+    const code = () => pythonOf(...this.descents.map(({ settings }) => settings()));
+    this.element = el(
       "div",
       { class: "plane" },
       el("h3", {}, "Two optimizers side by side"),
@@ -146,183 +205,54 @@ class PlaneView {
         el(
           "div",
           { class: "plane-controls" },
-          ...SIDES.map((side, k) => this.#side(side, k)),
+          ...this.descents.map(({ element }) => element),
           textControl({ state, field: "planeSeed", label: "Seed of both" }),
           textControl({ state, field: "planeIterations", label: "Iterations of both" }),
-          copyButtons("plane-", [{ id: "copy-python", label: "Copy as Python", text: () => pythonOf(...this.#settings()) }]),
+          copyButtons("plane-", [{ id: "copy-python", label: "Copy as Python", text: code }]),
         ),
       ),
     );
   }
 
-  #side(side, k) {
-    const { state } = this;
-    const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-    swatch.style.setProperty("--color", `var(--series-${k})`);
-    const optimizer = choiceControl({ state, field: `plane${side}`, label: side, choices: Object.keys(this.optimizers) });
-    optimizer.querySelector("label").prepend(swatch);
-    // A reader who chooses another optimizer wants to see it descend: with the alpha of the race.
-    optimizer.addEventListener("change", ({ target }) => state.set({ [`planeAlpha${side}`]: this.optimizers[target.value] }));
-    return el(
-      "div",
-      { class: "plane-side" },
-      optimizer,
-      sliderControl({
-        state,
-        field: `planeAlpha${side}`,
-        label: "Alpha",
-        scale: new Scale({ low: 0.001, high: 1000, log: true, ticks: [0.001, 0.01, 0.1, 1, 10, 100, 1000] }),
-      }),
-      el("p", { class: "final" }, el("span", {}, "Final error "), this.final[side]),
-      this.ends[side],
-    );
-  }
-
-  /** Of both sides. */
-  #settings() {
-    return SIDES.map((side) => planeSettings(this.state, side, this.facts));
-  }
-
-  train(side) {
-    const settings = planeSettings(this.state, side, this.facts);
-    const key = JSON.stringify(settings);
-    if (key !== this.keys[side]) {
-      this.keys[side] = key;
-      this.trainer.train(`plane${side}`, settings, (result) => this.#take(side, result));
-    }
-  }
-
-  #take(side, result) {
-    if (result.failed) {
-      this.ends[side].textContent = `Training failed: ${result.failed}`;
-    } else if (result.finished) {
-      this.results[side] = { ...result, places: pathOf(result) };
-      this.final[side].textContent = repr(result.finalError);
-      const now = performance.now();
-      const isQuick = now - this.changed < QUICK;
-      this.changed = now;
-      if (isQuick || !this.isSeen) {
-        this.player.seek(Infinity);
-      } else {
-        this.player.run();
-      }
-    }
-  }
-
-  #runs() {
-    return Object.values(this.results);
-  }
-
-  /** The first descent waits until the reader sees it. */
-  #see(isSeen) {
-    if (isSeen && !this.wasSeen) {
-      this.wasSeen = true;
-      this.player.run();
-    }
-    this.isSeen = isSeen;
-  }
-
-  #show() {
-    for (const [side, run] of Object.entries(this.results)) {
-      const k = placeIn(run, this.player.position);
-      const isEnd = k === run.moments.length - 1;
-      this.ends[side].textContent = isEnd ? endOf(run.places, this.facts.span) : momentTold(run, k);
-    }
+  #show(position) {
+    this.descents.forEach((descent) => descent.show(position));
+    const names = this.descents.map(({ settings }) => settings().optimizer);
+    this.chart.element.setAttribute("aria-label", `The error plane with the paths of ${names.join(" and ")}`);
     this.chart.draw();
   }
 
   #paint() {
-    const { chart, facts, contours, results } = this;
-    const [low, high] = facts.span;
-    chart.axes({
-      x: new Scale({ low, high }),
-      y: new Scale({ low, high }),
-      across: "weight of input 1",
-      upward: "weight of input 2",
-    });
+    const { chart, scale, contours, descents, player: { position } } = this;
+    chart.axes({ x: scale, y: scale, across: "weight of input 1", upward: "weight of input 2" });
     const { context, box, colors } = chart;
-    context.drawImage(this.#picture(), box.left, box.top, box.width, box.height);
-    context.save();
-    context.beginPath();
-    context.rect(box.left, box.top, box.width, box.height);
-    context.clip();
-    contours.forEach((pieces, k) => this.#contour(pieces, colors.soft, CONTOURS[k] === 0.5 ? 1.5 : 0.75));
-    SIDES.forEach((side, k) => results[side] && this.#path(results[side], colors.series[k], WIDTHS[k]));
-    context.restore();
-    const names = SIDES.map((side) => results[side]?.settings.optimizer).filter(Boolean);
-    chart.element.setAttribute("aria-label", `The error plane with the paths of ${names.join(" and ")}`);
+    const placed = ([x, y, toX, toY]) => [chart.left(x), chart.top(y), chart.left(toX), chart.top(toY)];
+    chart.inside(() => {
+      context.drawImage(this.#picture(), box.left, box.top, box.width, box.height);
+      contours.forEach((pieces, k) => chart.segments(pieces.map(placed), colors.soft, CONTOURS[k] === 0.5 ? 1.5 : 0.75));
+      const [start] = descents.flatMap(({ run }) => run?.places.slice(0, 1) ?? []);
+      if (start) {
+        chart.dot(...start, colors.ink, 9);
+        chart.dot(...start, colors.paper, 7, 0);
+      }
+      descents.forEach((descent, k) => descent.paint(chart, position, colors.series[k], WIDTHS[k]));
+    });
   }
 
   /** The heights as pixels: from the color of the paper, low, toward that of faint text. */
   #picture() {
-    const { chart, facts: { resolution }, heights } = this;
-    const { paper, soft } = chart.colors;
+    const { resolution, heights, chart: { colors: { paper, soft } } } = this;
     if (this.picture?.paper !== paper) {
       const element = el("canvas", { width: resolution, height: resolution });
       const context = element.getContext("2d");
+      context.fillStyle = paper;
+      context.fillRect(0, 0, resolution, resolution);
+      context.fillStyle = soft;
       heights.forEach((height, k) => {
-        const [row, column] = [Math.floor(k / resolution), k % resolution];
-        context.globalAlpha = 1;
-        context.fillStyle = paper;
-        context.fillRect(column, resolution - 1 - row, 1, 1);
         context.globalAlpha = 0.75 * height;
-        context.fillStyle = soft;
-        context.fillRect(column, resolution - 1 - row, 1, 1);
+        context.fillRect(k % resolution, resolution - 1 - Math.floor(k / resolution), 1, 1);
       });
       this.picture = { paper, element };
     }
     return this.picture.element;
-  }
-
-  #contour(pieces, color, width) {
-    const { chart } = this;
-    const { context } = chart;
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.beginPath();
-    for (const [x, y, toX, toY] of pieces) {
-      context.moveTo(chart.left(x), chart.top(y));
-      context.lineTo(chart.left(toX), chart.top(toY));
-    }
-    context.stroke();
-  }
-
-  /** A path up to the moment that is shown, perhaps between two of them, with the step that follows. */
-  #path(run, color, width) {
-    const { chart, player: { position } } = this;
-    const { context } = chart;
-    const { places } = run;
-    const k = placeIn(run, position);
-    const next = places[k + 1];
-    const share = next ? position - k : 0;
-    const shown = [...places.slice(0, k + 1), ...(share ? [places[k].map((weight, axis) => weight + share * (next[axis] - weight))] : [])];
-    const points = shown.map(([x, y]) => [chart.left(x), chart.top(y)]);
-    const dot = ([x, y], radius) => {
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      context.fill();
-    };
-    for (const [style, wide] of [[chart.colors.paper, width + 2.5], [color, width]]) {
-      context.strokeStyle = style;
-      context.lineWidth = wide;
-      context.lineJoin = "round";
-      context.beginPath();
-      points.forEach((point) => context.lineTo(...point));
-      context.stroke();
-    }
-    context.fillStyle = color;
-    points.forEach((point) => dot(point, width * 0.8));
-    dot(points.at(-1), 6);
-    if (next) {
-      const [x, y] = pathStep(run, k).map((step, axis) => places[k][axis] + LONGER * step);
-      chart.arrow(points.at(-1), [chart.left(x), chart.top(y)], color);
-    }
-    for (const [style, wide] of [[chart.colors.paper, 5], [chart.colors.ink, 2]]) {
-      context.strokeStyle = style;
-      context.lineWidth = wide;
-      context.beginPath();
-      context.arc(...points[0], 7, 0, 2 * Math.PI);
-      context.stroke();
-    }
   }
 }

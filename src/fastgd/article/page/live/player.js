@@ -5,6 +5,7 @@ import { el, isStill } from "./dom.js";
 
 const STILL_STEPS = 12; // where nothing may move by itself: so many pictures, one after another
 const STILL_PAUSE = 600; // milliseconds between them
+const SETTLES = 400; // milliseconds after the last change, then it plays
 
 /**
  * A position from 0 to `last()`, at first the last one.
@@ -52,13 +53,17 @@ export class Player {
     move();
   }
 
-  /** Play; where nothing may move by itself, go to the end. */
-  run() {
-    if (isStill()) {
-      this.seek(Infinity);
-    } else {
-      this.play();
-    }
+  /** Play from the beginning, unless something moves it until then; where nothing may move by itself, go to the end. */
+  playSoon(onEnd = () => {}) {
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => {
+      if (isStill()) {
+        this.seek(Infinity);
+        onEnd();
+      } else {
+        this.play(onEnd);
+      }
+    }, SETTLES);
   }
 
   #later(move) {
@@ -66,6 +71,7 @@ export class Player {
   }
 
   pause() {
+    clearTimeout(this.soon);
     if (this.isPlaying) {
       clearTimeout(-this.frame);
       cancelAnimationFrame(this.frame);

@@ -1,11 +1,10 @@
 /** What is said of balls: how they ended, where, and the same in Python. */
 
 import { repr } from "./dom.js";
-import { FARTHEST_BALL, ITERATIONS } from "./roller.js";
 
 const APART = 1e-3; // of the window: balls that end nearer to each other are in one minimum
-const NONE = 1e-6; // of the window, or of 1: a place nearer to 0 is 0
 const MOST_LISTED = 12;
+const FARTHEST_BALL = 1e9; // from its start, as in fastgd.bucket.roll
 
 const ENDS = {
   converged: "the slope is at most 0.000000001, which counts as 0, and the curve rises on both sides",
@@ -54,20 +53,18 @@ export function outsideTold(x, height, [low, high], [bottom, top]) {
   return side && `The ball is at x = ${shortNumber(x)}, ${side} the picture.`;
 }
 
-/** What a ball's status means. */
-export function meaningOf({ start, x, status }) {
+/** How a ball ended. */
+export function endTold({ start, x, status, iterations }) {
   const isFar = Math.abs(x - start) > FARTHEST_BALL;
-  return ENDS[status] ?? (isFar ? "it is farther than 1,000,000,000 from its start" : "the curve has no slope there");
+  const meaning = ENDS[status] ?? (isFar ? "it is farther than 1,000,000,000 from its start" : "the curve has no slope there");
+  return `${status} after ${iterations.toLocaleString("en-US")} iteration${iterations === 1 ? "" : "s"}: ${meaning}.`;
 }
 
-/** What tells a ball from fastgd's usual one, as [name, value]. */
+/** How a ball rolls, as [name, value]: without what is as usual, but for the iterations. */
 function optionsOfBall({ start, alpha, rule, iterations }) {
-  return [
-    ["start", repr(start)],
-    rule !== "naive" && ["alpha", repr(alpha)],
-    rule !== "alpha" && ["rule", rule],
-    iterations !== ITERATIONS && ["iterations", iterations],
-  ].filter(Boolean);
+  const rate = rule === "naive" ? [] : [["alpha", repr(alpha)]];
+  const other = rule === "alpha" ? [] : [["rule", rule]];
+  return [["start", repr(start)], ...rate, ...other, ["iterations", iterations]];
 }
 
 /** Python that rolls the same ball, with the same bits. */
@@ -82,33 +79,19 @@ export function ballCommand(settings) {
   return `fastgd bucket${options.join("")} -- "${settings.curve}"\n`;
 }
 
-/** How many of the balls ended in which minimums, as a sentence; `width` is that of the window. */
+/** How many of the balls ended in which minimums, from left to right; `width` is that of the window. */
 export function basinsTold(balls, width) {
-  const places = placesOf(balls, APART * width);
-  const found = places.reduce((sum, { count }) => sum + count, 0);
-  if (found === 0) {
-    return `None of ${balls.length} random balls ends in a minimum.`;
-  }
-  const short = (x) => (Math.abs(x) < NONE * Math.min(width, 1) ? 0 : Number(x.toPrecision(6)));
-  const listed = places.slice(0, MOST_LISTED).map(({ x, count }) => `${count} at ${short(x)}`);
-  return (
-    `Of ${balls.length} random balls ${found} end${found === 1 ? "s" : ""} in ` +
-    `${places.length} minimum${places.length === 1 ? "" : "s"}: ${listed.join(", ")}` +
-    `${places.length > MOST_LISTED ? ", and more" : ""}${found < balls.length ? `; ${balls.length - found} in none` : ""}.`
-  );
-}
-
-/** How many balls ended in each place, from left to right. */
-export function placesOf(balls, apart) {
   const ends = balls.filter(({ status }) => status === "converged").map(({ x }) => x);
   const groups = [];
   for (const x of ends.sort((a, b) => a - b)) {
-    const last = groups.at(-1);
-    if (last && x - last.at(-1) <= apart) {
-      last.push(x);
-    } else {
-      groups.push([x]);
+    if (!(x - groups.at(-1)?.at(-1) <= APART * width)) {
+      groups.push([]);
     }
+    groups.at(-1).push(x);
   }
-  return groups.map((group) => ({ x: group[group.length >> 1], count: group.length }));
+  const middle = (group) => Number(Number(group[group.length >> 1].toFixed(6)).toPrecision(6));
+  const listed = groups.slice(0, MOST_LISTED).map((group) => `${group.length} at ${middle(group)}`);
+  const more = groups.length > MOST_LISTED ? ["more in other minimums"] : [];
+  const none = ends.length < balls.length ? [`${balls.length - ends.length} in no minimum`] : [];
+  return `Where ${balls.length} random balls end: ${[...listed, ...more, ...none].join(", ")}.`;
 }

@@ -54,7 +54,7 @@ export class Training {
   advance(last) {
     const { memory, iterations, marks, done } = this;
     const isMoment = marks[this.passed] === done;
-    const moment = { iteration: done, weights: this.layers("weights"), changes: this.layers("changes") };
+    const layers = isMoment && this.layers;
     this.passed += Number(isMoment);
     this.done = Math.min(last, marks[this.passed] ?? iterations);
     memory.set("span.first", done);
@@ -62,10 +62,9 @@ export class Training {
     // The kernel records an error in each of these iterations, in their order: the first after 0 is the second.
     memory.set("span.record_every", isMoment ? Math.max(done, 1) : NEVER);
     this.code(memory.base);
-    const moments = isMoment ? [{ ...moment, error: memory.floats("errors")[Math.min(done, 1)] }] : [];
+    const moments = isMoment ? [{ iteration: done, error: memory.floats("errors")[Math.min(done, 1)], ...layers }] : [];
     if (this.finished) {
-      const ends = { weights: this.layers("weights"), changes: this.layers("changes") };
-      moments.push({ iteration: this.updates, error: this.finalError, ...ends });
+      moments.push({ iteration: this.updates, error: this.finalError, ...this.layers });
     }
     return moments;
   }
@@ -93,9 +92,9 @@ export class Training {
     return this.finished ? this.memory.floats("errors").at(-1) : NaN;
   }
 
-  /** Weights, or the direction changes of their derivatives, by layer. */
-  layers(kind) {
-    const count = this.memory.sizes.length - 1;
-    return Array.from({ length: count }, (_, k) => this.memory.layer(kind, k, this.diverged));
+  /** Weights, and how often their derivatives have changed their direction, each by layer. */
+  get layers() {
+    const of = (kind) => this.memory.sizes.slice(1).map((_, k) => this.memory.layer(kind, k, this.diverged));
+    return { weights: of("weights"), changes: of("changes") };
   }
 }

@@ -147,21 +147,9 @@ function advance(work) {
 }
 
 /** What the page learns of a training: its moments since the last report, among others. */
-function resultOf(work) {
-  const { slot, id, settings, training, seconds } = work;
-  const moments = work.moments.splice(0);
-  return {
-    slot,
-    id,
-    settings,
-    done: training.updates,
-    finished: training.finished,
-    diverged: training.diverged,
-    finalError: training.finalError,
-    moments,
-    seconds,
-    failed: null,
-  };
+function resultOf({ slot, id, settings, training, seconds, moments }) {
+  const { updates: done, finished, diverged, finalError } = training;
+  return { slot, id, settings, done, finished, diverged, finalError, moments: moments.splice(0), seconds, failed: null };
 }
 
 /** What the worker does: it is called there, with its global scope. */
