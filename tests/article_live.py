@@ -54,6 +54,7 @@ class Live:
         """Wait for the numbers of these settings, all that the page shows of them."""
         run = trained(**settings)
         self.ends_with(repr(float(run.final_error)))
+        self["experiment-changes"].locator("td").first.wait_for()  # the first screen comes first
         assert cells(self["experiment-changes"]) == changes_of(run)
         return run
 

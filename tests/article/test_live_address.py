@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from article_live import cells, changes_of, trained
 from chromium import needs_chromium
@@ -47,8 +48,8 @@ def test_others_see_what_one_sees(live):
     """The section, also when all above it has its size, and the iteration."""
     page = live("#hidden=2&iterations=700&at=50&section=lessons")
     page.ends_with(repr(float(trained(hidden=2, iterations=700).final_error)))
-    assert cells(page["experiment-changes"]) == changes_of(trained(hidden=2, iterations=50))
     page.page.wait_for_selector("#live-maps canvas:visible")
+    assert cells(page["experiment-changes"]) == changes_of(trained(hidden=2, iterations=50))
     page.page.wait_for_timeout(300)
     assert abs(page.page.evaluate(TOP.format("lessons"))) < 50
     bars = page.page.get_by_role("group", name="Iteration that is shown").locator(".position")
@@ -58,6 +59,25 @@ def test_others_see_what_one_sees(live):
     page.type("iterations", "60")
     page.ends_with(repr(float(trained(hidden=2, iterations=60).final_error)))
     assert set(bars.all_inner_texts()) == {"iteration 53"}
+
+
+def test_kept_curves_are_in_the_address(live):
+    page = live("#alpha=10&iterations=700")
+    page.shows(alpha=10, iterations=700)
+    page.page.get_by_role("button", name="Keep this curve").click()
+    page.type("alpha", 0.1)
+    page.page.get_by_role("button", name="Keep this curve").click()
+    page.page.wait_for_url(re.compile("alpha%3D10%26iterations%3D700%3Balpha%3D0.1%26"))
+    labels = ["now: alpha 2, 700 iterations"]
+    labels += [f"alpha {alpha}, 700 iterations" for alpha in (10, 0.1)]
+    page.page.reload()
+    page.type("alpha", 2)
+    expect(page["experiment-legend"].get_by_role("listitem")).to_have_text(labels)
+    page.page.get_by_role("button", name="Clear").click()
+    page.page.wait_for_url("**#alpha=2&iterations=700")
+    page.page.evaluate("location.hash = '#kept=alpha%3D1e9%3B'")
+    page.shows()
+    expect(page["experiment-legend"].get_by_role("listitem")).to_have_text([])
 
 
 def test_going_back_changes_no_settings(live):

@@ -1,68 +1,37 @@
-/** The error curve, and those that the reader keeps for comparison. */
+/** The error curve, and others for comparison. */
 
 import { Chart, readable, ticksOf } from "./charts.js";
-import { button } from "./controls.js";
-import { el, repr } from "./dom.js";
+import { repr } from "./dom.js";
 import { Scale } from "./scales.js";
 import { labelOf } from "./wording.js";
 
-const MOST_KEPT = 6;
 const BEGINNING = 0.5; // where iteration 0 stands on a logarithmic axis
 
-/** The chart of a training, with buttons to keep its curve; `isLog()` tells whether the axis of errors is logarithmic. */
+/** The chart of a training: `isLog()` tells whether the axis of errors is logarithmic, `others()` are runs to compare with. */
 export class ErrorCurve {
-  constructor(isLog) {
-    Object.assign(this, { isLog, run: null, moment: null, kept: [] });
+  constructor(isLog, others = () => []) {
+    Object.assign(this, { isLog, others, run: null, moment: null });
     this.chart = new Chart(() => this.#paint());
     this.chart.element.setAttribute("aria-label", "Error curve");
-    this.legend = el("ul", { class: "legend", id: "experiment-legend" });
-    this.keep = button("Keep this curve", () => this.#keep(), { id: "experiment-keep", disabled: true });
-    this.clear = button("Clear", () => this.#clear(), { id: "experiment-clear", hidden: true });
   }
 
   show(run, moment) {
     const isOther = run !== this.run;
     Object.assign(this, { run, moment });
-    this.keep.disabled = !moment;
     if (isOther) {
-      this.#showKept();
       const error = run.finished ? `final error ${repr(run.finalError)}` : "training";
       this.chart.element.setAttribute("aria-label", `Error curve, ${labelOf(run.settings)}: ${error}`);
     }
     this.chart.draw();
   }
 
-  #keep() {
-    const label = labelOf(this.run.settings);
-    const curve = { label, ...curveOf(this.run) };
-    this.kept = [...this.kept.filter((other) => other.label !== label), curve].slice(-MOST_KEPT);
-    this.#showKept();
-  }
-
-  #clear() {
-    this.kept = [];
-    this.#showKept();
-  }
-
-  #showKept() {
-    this.clear.hidden = this.kept.length === 0;
-    const item = (label, color) => {
-      const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.setProperty("--color", `var(--${color})`);
-      return el("li", {}, swatch, label);
-    };
-    const items = this.kept.map(({ label }, k) => item(label, `series-${k + 1}`));
-    const now = items.length ? [item(`now: ${labelOf(this.run.settings)}`, "accent")] : [];
-    this.legend.replaceChildren(...now, ...items);
-    this.chart.draw();
-  }
-
   #paint() {
-    const { chart, run, moment, kept } = this;
+    const { chart, run, moment } = this;
     if (!moment) {
       return;
     }
     const now = curveOf(run);
+    const kept = this.others().map(curveOf);
     const longest = Math.max(run.settings.iterations, ...kept.map((curve) => curve.across.at(-1)));
     const y = errorScale([now, ...kept].map((curve) => curve.upward), this.isLog());
     const x = new Scale({ low: BEGINNING, high: longest, log: true });

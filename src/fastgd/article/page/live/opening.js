@@ -5,6 +5,7 @@ import { readable } from "./charts.js";
 import { button, flagControl, sliderControl } from "./controls.js";
 import { el, repr } from "./dom.js";
 import { ErrorCurve } from "./error_curve.js";
+import { Kept, keptField } from "./kept.js";
 import { MapNote } from "./map_note.js";
 import { Picture } from "./picture.js";
 import { Scale } from "./scales.js";
@@ -29,10 +30,11 @@ export function alphaControl(state, id) {
 export const opening = {
   name: "opening",
 
-  fields: () => ({ logError: flag("logarithmic axis", true) }),
+  fields: (pack) => ({ logError: flag("logarithmic axis", true), kept: keptField(pack) }),
 
-  async start({ state, pack, root, learning }) {
-    const curve = new ErrorCurve(() => state.get("logError"));
+  async start({ state, trainer, pack, root, learning }) {
+    const curve = new ErrorCurve(() => state.get("logError"), () => kept.runs);
+    const kept = new Kept({ state, pack, trainer, onChange: () => curve.chart.draw() });
     curve.chart.element.id = "experiment-chart";
     const answers = new Answers({ onChoose: (n) => learning.choose(n) });
     const picture = new Picture();
@@ -47,13 +49,13 @@ export const opening = {
         el(
           "div",
           { class: "opening-tools" },
-          el("div", { class: "row" }, told.stop, curve.keep, curve.clear, flagControl({ state, field: "logError", label: "Log axis" })),
-          curve.legend,
+          el("div", { class: "row" }, told.stop, kept.keep, kept.clear, flagControl({ state, field: "logError", label: "Log axis" })),
+          kept.legend,
           told.element,
         ),
       ),
     );
-    [told, curve, answers, picture].forEach((view) => learning.add(view));
+    [told, kept, curve, answers, picture].forEach((view) => learning.add(view));
     state.on(["logError"], () => curve.chart.draw());
   },
 };
