@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
 
 from article_live import cells, changes_of, trained
 from chromium import needs_chromium
@@ -62,6 +61,8 @@ def test_others_see_what_one_sees(live):
 
 
 def test_kept_curves_are_in_the_address(live):
+    from playwright.sync_api import expect
+
     page = live("#alpha=10&iterations=700")
     page.shows(alpha=10, iterations=700)
     page.page.get_by_role("button", name="Keep this curve").click()
