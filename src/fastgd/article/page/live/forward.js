@@ -48,6 +48,12 @@ function weightedSum({ rows, columns, values, bias }, inputs, unit) {
   return sum;
 }
 
+/** Whether the last of several inputs is always 1. */
+export function hasConstant(X) {
+  const last = X[0].length - 1;
+  return last > 0 && X.every((row) => row[last] === 1);
+}
+
 /** The outputs of a network for each row of X. */
 export function outputsOf(X, layers) {
   return X.map((row) => answerOf(layers, row).output);
@@ -70,43 +76,35 @@ export function saturationOf({ X, y }, layers) {
 
 /** What a saturation means, in words: for a training with these settings, and its error at that moment. */
 export function saturationSentence({ units, samples, stuck }, { alpha, optimizer, dropout, iterations }, error) {
-  const count = units.filter(Boolean).length;
-  const saturated = `${counted(count, units.length, "unit")} saturated: for every sample the slope is below ${NO_SLOPE}`;
   if (!samples.every(({ output }) => Number.isFinite(output))) {
     return "The weights are too large to compute with.";
   }
+  const count = units.filter(Boolean).length;
+  const saturated = count
+    ? `${counted(count, units.length, "unit")} saturated: slopes below ${NO_SLOPE} for every sample hardly let weights change.`
+    : `No unit is saturated: each has a slope of at least ${NO_SLOPE} for some sample, so its weights can still change.`;
   if (stuck.length === 0) {
-    return count === 0
-      ? `No unit is saturated: each has a slope of at least ${NO_SLOPE} for some sample, so its weights can still change.`
-      : `${saturated}, a factor of the derivatives by the weights into it, which hardly change. No sample is stuck.`;
+    return `${saturated} No sample is stuck.`;
   }
   const isPlain = optimizer === "GradientDescent" && !dropout;
   const step = (some) => alpha * some.reduce((sum, sample) => sum + sample.error * sample.effect, 0);
-  const moves = isPlain ? ` With alpha ${alpha} they move a weight by at most ${short(step(stuck))} in an iteration.` : "";
-  const stays = isPlain && step(samples) * iterations < 0.01 ? ` So the error stays at ${Number(error.toPrecision(3))}.` : "";
-  const also = count > 0 ? ` ${saturated}.` : "";
-  return `${counted(stuck.length, samples.length, "sample")} stuck, not learned: ${reasonOf(stuck)}${moves}${stays}${also}`;
+  const moves = isPlain ? ` With alpha ${alpha} they move a weight by at most ${short(step(stuck))} in an iteration` : "";
+  const stays = isPlain && step(samples) * iterations < 0.01 ? `, so the error stays at ${Number(error.toPrecision(3))}` : "";
+  const also = count ? ` ${saturated}` : "";
+  return `${counted(stuck.length, samples.length, "sample")} stuck: ${reasonOf(stuck)}.${moves}${stays}${moves && "."}${also}`;
 }
 
 /** Why the output for some samples depends on no weight. */
 function reasonOf(stuck) {
-  if (stuck.every(({ slope }) => slope < NO_SLOPE)) {
-    const [least, largest] = [Math.min, Math.max].map((end) => short(end(...stuck.map(({ output }) => output))));
-    const outputs = least === largest ? least : `${least} to ${largest}`;
-    const most = short(Math.max(...stuck.map(({ slope }) => slope)));
-    return (
-      `the output, ${outputs}, is where the sigmoid is flat. Its slope there, output × (1 − output), ` +
-      `is at most ${most}, and is a factor of each derivative.`
-    );
+  const most = (numbers) => Math.max(...stuck.flatMap(numbers));
+  const outputs = new Set([short(-most(({ output }) => -output)), short(most(({ output }) => output))]);
+  const told = `the output, ${[...outputs].join(" to ")},`;
+  const slope = most((sample) => sample.slope);
+  if (slope < NO_SLOPE) {
+    return `${told} is where the sigmoid is flat: its slope there, a factor of each derivative, is at most ${short(slope)}`;
   }
-  const answers = stuck.flatMap(({ hidden }) => [...hidden]);
-  if (stuck.every(({ slope }) => slope >= NO_SLOPE) && answers.every((answer) => answer < 1e-3)) {
-    return (
-      `all hidden units answer nearly 0 (at most ${short(Math.max(...answers))}), so their weighted sum is nearly 0, and the output ` +
-      "0.5. Their answers or slopes, which are as small, are factors of each derivative."
-    );
-  }
-  return `the largest derivative of the output with respect to a weight is ${short(Math.max(...stuck.map(({ effect }) => effect)))}.`;
+  const answer = most(({ hidden }) => [...hidden]);
+  return `${told} hardly depends on the weights${answer > 0 && answer < 1e-3 ? `: the hidden units answer at most ${short(answer)}` : ""}`;
 }
 
 function counted(some, all, thing) {
