@@ -21,23 +21,17 @@ function slopeAt(sum) {
  */
 export function answerOf([first, second], row) {
   const bias = first.bias ? 1 : 0;
-  let widest = bias; // of the inputs
-  for (let k = 0; k < row.length; k++) {
-    widest = Math.max(widest, Math.abs(row[k]));
-  }
-  const units = second ? first.columns : 0;
-  const [hidden, slopes] = [new Float64Array(units), new Float64Array(units)];
-  let sum = second ? (second.bias?.[0] ?? 0) : weightedSum(first, row, 0);
-  let reach = second ? bias : widest; // largest derivative of the sum with respect to a weight
-  for (let j = 0; j < units; j++) {
-    const weighted = weightedSum(first, row, j);
-    hidden[j] = 1 / (1 + Math.exp(-weighted));
-    slopes[j] = slopeAt(weighted);
-    sum += hidden[j] * second.values[j];
-    reach = Math.max(reach, hidden[j], Math.abs(second.values[j]) * slopes[j] * widest);
-  }
-  const slope = slopeAt(sum);
-  return { output: 1 / (1 + Math.exp(-sum)), slope, effect: slope * reach, hidden, slopes };
+  const widest = Math.max(bias, ...row.map(Math.abs));
+  const sums = second ? Array.from({ length: first.columns }, (_, unit) => weightedSum(first, row, unit)) : [];
+  const [hidden, slopes] = [sums.map(sigmoid), sums.map(slopeAt)];
+  const sum = second ? weightedSum(second, hidden, 0) : weightedSum(first, row, 0);
+  // The largest derivative of that sum with respect to a weight.
+  const reach = second ? Math.max(bias, ...hidden, ...slopes.map((slope, j) => Math.abs(second.values[j]) * slope * widest)) : widest;
+  return { output: sigmoid(sum), slope: slopeAt(sum), effect: slopeAt(sum) * reach, hidden, slopes };
+}
+
+function sigmoid(sum) {
+  return 1 / (1 + Math.exp(-sum));
 }
 
 function weightedSum({ rows, columns, values, bias }, inputs, unit) {
@@ -103,7 +97,7 @@ function reasonOf(stuck) {
   if (slope < NO_SLOPE) {
     return `${told} is where the sigmoid is flat: its slope there, a factor of each derivative, is at most ${short(slope)}`;
   }
-  const answer = most(({ hidden }) => [...hidden]);
+  const answer = most(({ hidden }) => hidden);
   return `${told} hardly depends on the weights${answer > 0 && answer < 1e-3 ? `: the hidden units answer at most ${short(answer)}` : ""}`;
 }
 

@@ -155,14 +155,12 @@ class MapView {
       context.fillStyle = rampColor(brightness(error));
       context.fillRect(...rectangle({ row: Math.floor(k / columns), column: k % columns }));
     });
-    const frame = (cell, color, width) => {
-      context.strokeStyle = color;
-      context.lineWidth = width;
-      context.strokeRect(...rectangle(cell));
-    };
     for (const cell of [chosen, cursor].filter(Boolean)) {
-      frame(cell, colors.paper, 5);
-      frame(cell, colors.ink, 2);
+      for (const [color, width] of [[colors.paper, 5], [colors.ink, 2]]) {
+        context.strokeStyle = color;
+        context.lineWidth = width;
+        context.strokeRect(...rectangle(cell));
+      }
     }
   }
 }

@@ -86,8 +86,8 @@ export class Picture {
     const { chart, samples, moment, window: { axes, ends, means } } = this;
     const [x, y] = ends.map(([low, high]) => new Scale({ low, high }));
     const [across, upward] = axes.map((k) => (k < means.length ? `input ${k + 1}` : ""));
-    chart.axes({ x, y, across, upward });
-    const { context, box, colors: { ink } } = chart;
+    chart.axes({ x, y, across, upward, ticks: upward ? undefined : [] });
+    const { context, box, colors: { ink, soft } } = chart;
     const { outputs, flat } = outputsOver(this.window, moment.weights, GRID);
     this.#color(outputs);
     // The middles of the outermost pixels are the edges of the box.
@@ -101,6 +101,9 @@ export class Picture {
       chart.segments(contour(outputs, GRID, 0.5).map(placed), ink, 1.5);
       samples.X.forEach((row, n) => this.#sample(axes.map((k) => row[k] ?? 0), samples.y[n], n));
     });
+    context.strokeStyle = soft;
+    context.lineWidth = 1;
+    context.strokeRect(box.left, box.top, box.width, box.height);
   }
 
   /** Draw in the color of an output, on paper. */
@@ -125,9 +128,10 @@ export class Picture {
 
   /** A sample: a circle in the color of its target, larger if it is chosen. */
   #sample(place, target, n) {
-    const { chart } = this;
+    const { chart, chart: { colors: { paper, ink } } } = this;
     const radius = n === this.chosen ? 9 : 6;
-    chart.dot(...place, chart.colors.ink, radius + 1.5, 3);
+    chart.dot(...place, paper, radius + 3, 0);
+    chart.dot(...place, ink, radius + 1.5, 0);
     this.#shaded(chart.context, target, (color) => chart.dot(...place, color, radius, 0));
   }
 }
