@@ -7,7 +7,7 @@ import { stepOf } from "./step.js";
 
 const LIT = 800; // milliseconds for a line when one steps through them
 const LIT_SHORT = 150; // and while the iterations play
-const MOST_SHOWN = 8; // rows and columns of a matrix
+const MOST_SHOWN = 4; // as the article has: rows and columns of a matrix
 const STEP_THROUGH = "Step through the lines";
 const LOOP = 7; // the line with which an iteration begins
 const OF_HIDDEN = [5, 8, 11, 14]; // what drops out without a hidden layer
