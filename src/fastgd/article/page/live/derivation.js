@@ -84,10 +84,7 @@ export class Derivation {
   apply(name, a) {
     const value = this.node(name, a[0]);
     if (a[1] === null || FLAT.includes(name)) return [value, null];
-    const derivative = this.node(
-      `derivative of ${name}`,
-      this.ofValue.includes(name) ? value : a[0]
-    );
+    const derivative = this.node(`derivative of ${name}`, this.ofValue.includes(name) ? value : a[0]);
     return [value, this.make("mul", derivative, a[1])];
   }
 

@@ -38,9 +38,7 @@ export function parseFormula(name, given, facts) {
     );
   }
   if (syntax.size > facts.largest) {
-    throw new FormulaError(
-      `${name} must have at most ${facts.largest} numbers, names and operations, got ${syntax.size}`
-    );
+    throw new FormulaError(`${name} must have at most ${facts.largest} numbers, names and operations, got ${syntax.size}`);
   }
   return new FormulaReader(name, stripped, facts).read(syntax);
 }
@@ -130,14 +128,10 @@ class FormulaReader {
         if (node.name === "x" || Object.hasOwn(this.facts.constants, node.name)) break;
         return this.readCall(node);
       case "comparison":
-        this.refuse(
-          `a comparison may only stand in where(condition, a, b), got ${this.source(node)}`
-        );
+        this.refuse(`a comparison may only stand in where(condition, a, b), got ${this.source(node)}`);
     }
     if (node.kind.endsWith("call")) this.refuse(`${PRODUCT}, got ${this.source(node)}`);
-    throw new FormulaError(
-      `${this.name} must be made of numbers, + - * / ** and ${this.known}, got ${this.source(node)}`
-    );
+    throw new FormulaError(`${this.name} must be made of numbers, + - * / ** and ${this.known}, got ${this.source(node)}`);
   }
 
   get known() {
@@ -159,10 +153,7 @@ class FormulaReader {
       const ours = Object.hasOwn(otherWords, node.name) && otherWords[node.name];
       const written = Object.hasOwn(functions, ours || "") ? `${ours}(x)` : ours;
       const names = Object.keys(functions).map((name) => `${name}()`);
-      this.refuseName(
-        node.name,
-        ours ? `: ${node.name}(x) is written ${written}` : nearest(`${node.name}()`, names)
-      );
+      this.refuseName(node.name, ours ? `: ${node.name}(x) is written ${written}` : nearest(`${node.name}()`, names));
     }
     const count = functions[node.name];
     if (node.operands.length !== count) {
@@ -194,9 +185,7 @@ class FormulaReader {
 
   finite(value) {
     if (Number.isFinite(value)) return value;
-    throw new FormulaError(
-      `${this.name} must have finite real numbers only, got ${quoted(this.text)}`
-    );
+    throw new FormulaError(`${this.name} must have finite real numbers only, got ${quoted(this.text)}`);
   }
 
   source(node) {

@@ -23,8 +23,9 @@ const RESERVED = new Set(
 
 const COMPARING = new Set(["<", "<=", ">", ">=", "==", "!="]);
 
-/** Binary operators by how tightly they bind; all but ** group from the left. */
-const LEVELS = [["|"], ["^"], ["&"], ["<<", ">>"], ["+", "-"], ["*", "/", "//", "%", "@"]];
+/** How tightly operators bind; a sign binds more than a product and less than a power. */
+const BINDS = { "|": 1, "^": 2, "&": 3, "<<": 4, ">>": 4, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "@": 6, "**": 8 };
+const SIGN_BINDS = 7;
 
 /**
  * The syntax tree of an expression. Nodes have a `kind`, and `begin` and `end` in the text; the
@@ -100,42 +101,32 @@ class SyntaxReader {
 
   comparison() {
     const { begin } = this.next;
-    const operands = [this.binary(0)];
+    const operands = [this.operation()];
     const signs = [];
     for (let sign; (sign = this.take(...COMPARING)); ) {
       signs.push(sign);
-      operands.push(this.binary(0));
+      operands.push(this.operation());
     }
-    if (signs.length === 0) return operands[0];
-    return this.node(begin, { kind: "comparison", signs, operands });
+    return signs.length === 0 ? operands[0] : this.node(begin, { kind: "comparison", signs, operands });
   }
 
-  binary(level) {
-    if (level === LEVELS.length) return this.signed();
+  /** An operand, with the operators after it that bind at least so tightly. */
+  operation(least = 0) {
     const { begin } = this.next;
-    let left = this.binary(level + 1);
-    for (let sign; (sign = this.take(...LEVELS[level])); ) {
-      const right = this.binary(level + 1);
-      left = this.node(begin, { kind: "operation", sign, left, right });
+    const sign = this.take("+", "-", "~");
+    let left = sign ? this.signed(sign, begin) : this.primary();
+    while (BINDS[this.next.sign] >= least) {
+      const { sign: operator } = this.tokens[this.at++];
+      const right = this.operation(operator === "**" ? SIGN_BINDS : BINDS[operator] + 1); // only ** groups from the right
+      left = this.node(begin, { kind: "operation", sign: operator, left, right });
     }
     return left;
   }
 
-  signed() {
-    const { begin } = this.next;
-    const sign = this.take("+", "-", "~");
-    if (!sign) return this.power();
-    const operand = this.signed();
+  signed(sign, begin) {
+    const operand = this.operation(SIGN_BINDS);
     if (operand.kind === "number") this.size -= 1; // the sign of a number isn't counted
     return this.node(begin, { kind: "sign", sign, operand });
-  }
-
-  power() {
-    const { begin } = this.next;
-    const left = this.primary();
-    if (!this.take("**")) return left;
-    const right = this.signed();
-    return this.node(begin, { kind: "operation", sign: "**", left, right });
   }
 
   primary() {
