@@ -49,7 +49,8 @@ where(1 < 2, x, log(-1))|a'b|10000**10000|x!|where(x > 0, 1, 2, 3)|tanh + 1
 
 PRODUCTS = ["2x", "3 x", "2(x)", "x(x + 1)", "(x + 1)(x - 1)", "pi(x)", "0x", "1j"]
 PRODUCTS += ["foo x", "maximum x", "x sin(x)"]
-OTHERWISE = [*PRODUCTS, "np.sin(x)", "sin.x", "x(", "x, 1", "0,5*x", "'a'", "[x]", "True", "x if x else 1", "x[0]"]
+OTHERWISE = [*PRODUCTS, "np.sin(x)", "sin.x", "x(", "x, 1", "0,5*x", "'a'", "[x]", "True"]
+OTHERWISE += ["x if x else 1", "x[0]"]
 """Python refuses them in other words."""
 
 TIMES = "\N{MULTIPLICATION SIGN}"
