@@ -100,10 +100,9 @@ def test_the_sentence_s_largest_step_is_true(in_node, runs):
     say = f"saturationSentence(saturationOf(given, {layers}), {settings}, {run.final_error!r})"
     sentence = in_node("saturationOf, saturationSentence", "forward.js", say, DATA)
     assert sentence == (
-        "1 of 4 samples is stuck, not learned: all hidden units answer nearly 0 (at most 2e-7), so "
-        "their weighted sum is nearly 0, and the output 0.5. Their answers or slopes, which are as "
-        "small, are factors of each derivative. With alpha 100 they move a weight by at most 2e-5 "
-        "in an iteration."
+        "1 of 4 samples is stuck: the output, 0.500, hardly depends on the weights: the hidden "
+        "units answer at most 2e-7. With alpha 100 they move a weight by at most 2e-5 in an "
+        "iteration."
     )
     step = 100 * abs(run.predict(X)[3, 0]) * effect_of(run, X[3])
     assert step == pytest.approx(2e-5, rel=0.2)
@@ -115,11 +114,10 @@ def test_what_an_alpha_of_1000_means(in_node, runs):
     settings = "{alpha: 1000, optimizer: 'GradientDescent', dropout: 0, iterations: 60000}"
     say = f"saturationSentence(saturationOf(given, {layers}), {settings}, 0.5)"
     assert in_node("saturationOf, saturationSentence", "forward.js", say, DATA) == (
-        "2 of 4 samples are stuck, not learned: the output, 8e-50, is where the sigmoid is flat. "
-        "Its slope there, output \u00d7 (1 \u2212 output), is at most 8e-50, and is a factor of "
-        "each derivative. With alpha 1000 they move a weight by at most 2e-46 in an iteration. "
-        "So the error stays at 0.5. 4 of 5 units are saturated: for every sample the slope is "
-        "below 0.0001."
+        "2 of 4 samples are stuck: the output, 8e-50, is where the sigmoid is flat: its slope "
+        "there, a factor of each derivative, is at most 8e-50. With alpha 1000 they move a weight "
+        "by at most 2e-46 in an iteration, so the error stays at 0.5. 4 of 5 units are saturated: "
+        "slopes below 0.0001 for every sample hardly let weights change."
     )
     earlier = trained(1000, 1, 30_000)
     for now, then in zip(run.weights, earlier.weights, strict=True):
@@ -147,9 +145,24 @@ def test_a_window_is_over_inputs_that_vary(in_node):
         "axes": [1, 2],
         "ends": [[-1, 5], [1.5, 4.5]],
         "means": [5, 2, 3, 1],
+        "hasMore": False,
     }
-    assert window([[0, 1], [4, 1]])["axes"] == [0]
-    assert window([[3], [3]]) == {"axes": [0], "ends": [[2, 4]], "means": [3]}
+    assert window([[0, 1, 2], [4, 2, 3]])["hasMore"]
+    band = window([[0, 1], [4, 1]])
+    assert (band["axes"], band["ends"]) == ([0, 2], [[-1, 5], [-1, 1]])
+    assert window([[3], [3]])["ends"] == [[-1, 1], [-1, 1]]
+
+
+def test_a_picture_over_one_input_is_a_band(in_node):
+    run = fastgd.train([[0.0], [1.0]], [0, 1], alpha=1, hidden_size=4, seed=1, iterations=9)
+    found = in_node(
+        "outputsOver, windowOf",
+        "picture.js",
+        f"[...outputsOver(windowOf(given), {layers_of(run.weights)}, 5).outputs]",
+        [[0], [1]],
+    )
+    rows = np.linspace(-0.25, 1.25, 5)[:, np.newaxis]
+    np.testing.assert_allclose(found, np.tile(run.predict(rows)[:, 0], 5), rtol=1e-12)
 
 
 def test_units_are_those_of_a_sample_or_of_all(in_node, runs):
@@ -186,11 +199,11 @@ def test_tiles_and_lines_of_the_picture_are_seen(in_node, is_dark):
     colors = scheme(is_dark)
     for name in ("ink", "soft", "agrees", "differs"):
         assert contrast(colors[name], colors["raised"]) >= 4.5, name
-    given = {
-        name: "#" + "".join(f"{part:02x}" for part in colors[name])
-        for name in ("negative", "paper", "accent")
-    }
-    shades = in_node("shadeOf", "picture.js", "[0, 0.5, 1].map((o) => shadeOf(o, given))", given)
-    assert shades[1] == colors["paper"].tolist()
+    strengths = in_node("strengthOf", "picture.js", "[0, 0.5, 1, NaN].map(strengthOf)")
+    assert strengths[1::2] == [0, 0]
+    shades = [
+        colors["paper"] + strength * (colors[name] - colors["paper"])
+        for name, strength in zip(("negative", "paper", "accent"), strengths, strict=False)
+    ]
     for shade in shades:
         assert contrast(colors["ink"], shade) >= 3

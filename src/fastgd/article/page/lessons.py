@@ -1,7 +1,8 @@
 """The page's lessons and its settings to try: ``lessons.json``, checked, and the numbers in it.
 
 A lesson is a state of the page and a text in each language: a question, three guesses, and why one
-of them is right. A teacher or translator needs to change no other file.
+of them is right. A teacher or translator needs to change no other file. Numbers are written into
+the texts here: the page's own have the same bits.
 """
 
 import json
@@ -16,6 +17,7 @@ import numpy as np
 
 import fastgd
 from fastgd.article.comparison import ExperimentResult
+from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.sections import XOR
 from fastgd.checks.messages import did_you_mean, either, shown
 from fastgd.optimizers import FIRST_ORDER
@@ -31,6 +33,7 @@ START = 0.5
 """All initial weights of a network that starts with equal ones."""
 
 _TABLE = re.compile(r"(-?[\d.]+(,-?[\d.]+)+\n?)*")
+_FORM = re.compile(r"1\D234\D5")
 _OPTIMIZERS = {kind.__name__: kind for kind in FIRST_ORDER}
 
 
@@ -59,7 +62,7 @@ SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def facts(results: Sequence[ExperimentResult]) -> dict[str, Any]:
-    """What the page knows of lessons: the file, and each lesson's ``numbers``.
+    """What the page knows of lessons: the file, with each lesson's ``numbers``, also in its texts.
 
     Raises
     ------
@@ -67,11 +70,68 @@ def facts(results: Sequence[ExperimentResult]) -> dict[str, Any]:
         If the file is wrong: with the place in it, and the rule.
     """
     content = read(_file())
-    for lesson in content["lessons"]:
+    count = len(content["lessons"])
+    for n, lesson in enumerate(content["lessons"], 1):
         lesson["numbers"] = _numbers(lesson, results)
-        for language in content["languages"]:
+        for language, words in content["labels"].items():
             check_texts(lesson, language)
+            text, form = lesson[language], words["number"]
+            text["progress"] = filled(words["progress"], {"n": n, "count": count}, form)
+            for part in ("question", "why"):
+                text[part] = filled(text[part], lesson["numbers"], form)
     return content
+
+
+def filled(text: str, numbers: Mapping[str, float], form: str) -> str:
+    """Return a text with the numbers that it names, written as ``form`` has 1234.5.
+
+    Examples
+    --------
+    >>> filled("{error} after {iterations}", {"error": 0.00119177, "iterations": 60_000}, "1.234,5")
+    '0,00119 after 60.000'
+    """
+
+    def written(match: re.Match[str]) -> str:
+        number = numbers[match[1]]
+        if isinstance(number, int):
+            return f"{number:,}".replace(",", form[1])
+        exact = np.format_float_positional(number, 3, fractional=False, trim="-")
+        return exact.replace(".", form[-2])
+
+    return re.sub(r"\{(\w+)\}", written, text)
+
+
+def sheets(content: Mapping[str, Any]) -> Markup:
+    """Return a task sheet in each language of such facts, on paper only: questions, solutions."""
+    return join([_sheet(content["lessons"], *each) for each in content["labels"].items()])
+
+
+def _sheet(lessons: Sequence[Mapping[str, Any]], language: str, words: Mapping[str, str]) -> Markup:
+    blank = element("span", class_="blank")
+    questions, solutions = [], []
+    for lesson in lessons:
+        text = lesson[language]
+        chosen = ", ".join(f"{name} = {value}" for name, value in lesson["settings"].items())
+        question = (
+            text["question"],
+            element("small", f" ({words['set']}: {chosen})"),
+            element("ul", *(element("li", choice) for choice in text["choices"])),
+            element("p", f"{words['seen']}: ", blank),
+            element("p", blank),
+        )
+        questions.append(element("li", *question))
+        right = element("strong", text["choices"][lesson["right"]])
+        solutions.append(element("li", right, element("p", text["why"])))
+    parts = (
+        element("h1", words["sheet"]),
+        element("p", f"{words['name']}: ", blank, f" {words['date']}: ", blank),
+        element("p", words["how"]),
+        element("ol", *questions),
+        element("h1", words["solutions"]),
+        element("ol", *solutions),
+    )
+    name = f"task-sheet-{language}"
+    return element("section", *parts, id=name, class_="task-sheet", lang=language, hidden="")
 
 
 def _file() -> str:
@@ -184,6 +244,9 @@ def read(text: str) -> dict[str, Any]:
     for language in languages:
         _check_keys(f'labels of "{language}"', labels[language], labels[languages[0]])
         _check_texts(f'labels of "{language}"', labels[language])
+        if not _FORM.fullmatch(form := labels[language]["number"]):
+            rule = f'"number" must be 1234.5 as one writes it, such as 1,234.5, got {shown(form)}'
+            raise _wrong(f'labels of "{language}"', rule)
     for lesson in content["lessons"]:
         _check_lesson(lesson, languages)
     for preset in content["presets"]:

@@ -24,10 +24,11 @@ import numpy as np
 import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
-from fastgd.article.comparison import Comparison, ExperimentResult
+from fastgd.article.comparison import ExperimentResult, Setting
 from fastgd.article.page import lessons
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.sections import LINE, XOR
+from fastgd.checks.messages import error_text
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
@@ -50,12 +51,14 @@ class Live:
     script: str
     worker: str
     pack: str
+    sheets: Markup
 
     @property
     def markup(self) -> Markup:
         """The elements at the end of the page."""
         return join(
             [
+                self.sheets,
                 # Browsers don't execute scripts of an unknown type: these two are data.
                 element("script", Markup(self.worker), type="text/plain", id="live-worker"),
                 element("script", Markup(self.pack), type="text/plain", id="live-pack"),
@@ -77,7 +80,8 @@ def make(results: Sequence[ExperimentResult]) -> Live:
     packing = Packing()
     add_programs(packing, all_programs())
     packing.add_json("published", published_facts(results))
-    packing.add_json("lessons", lessons.facts(results))
+    content = lessons.facts(results)
+    packing.add_json("lessons", content)
     packing.add_json("optimizers", {each.__name__: each.race_alpha for each in FIRST_ORDER})
     add_facts(packing)
     packing.add_json("bucket", bucket_facts())
@@ -88,6 +92,7 @@ def make(results: Sequence[ExperimentResult]) -> Live:
         script=bundled("main.js", "start();"),
         worker=bundled("worker.js", "serve(self);"),
         pack=packing.text(),
+        sheets=lessons.sheets(content),
     )
 
 
@@ -324,20 +329,16 @@ def _map(name: str, iterations: int) -> Any:
 
 
 def published_facts(results: Sequence[ExperimentResult]) -> dict[str, Any]:
-    """The published numbers by hidden size and alpha, ``{"4": {"10.0": {...}}}``.
+    """The published errors by hidden size and alpha, ``{"4": {"10.0": {...}}}``.
 
-    Of each alpha ``iterations``, and ``errors``, ``weights`` and ``changes``: lists of what is
-    ``published`` and ``computed``, with a ``mark`` for each number. Weights and changes have a list
-    per layer, row by row; they are empty where the article prints none.
+    Of each alpha ``rows`` of an iteration, the published error, ours, and its mark, and ``final``,
+    our error at the end; the page compares ours as texts, which have all digits.
     """
     return {
         str(result.experiment.hidden_size[0]): {
             repr(setting.alpha): {
-                "iterations": list(map(int, setting.run.recorded)),
-                "final": float(setting.run.final_error),
-                "errors": _compared(setting.errors),
-                "weights": [_compared(c) for c in setting.weights if c.marks is not None],
-                "changes": [_compared(c) for c in setting.direction_changes if c.marks is not None],
+                "rows": list(_error_rows(setting)),
+                "final": repr(float(setting.run.final_error)),
             }
             for setting in result.settings
         }
@@ -346,14 +347,11 @@ def published_facts(results: Sequence[ExperimentResult]) -> dict[str, Any]:
     }
 
 
-def _compared(comparison: Comparison) -> dict[str, list[Any]]:
-    assert comparison.published is not None
-    assert comparison.marks is not None
-    return {
-        "published": comparison.published.ravel().tolist(),
-        "computed": comparison.computed.ravel().tolist(),
-        "marks": [str(mark) for mark in comparison.marks.ravel()],
-    }
+def _error_rows(setting: Setting) -> Iterator[list[Any]]:
+    for k, iteration in enumerate(setting.run.recorded):
+        found = setting.errors.part(k)
+        ours = repr(float(found.computed))
+        yield [int(iteration), error_text(found.published), ours, str(found.mark)]
 
 
 # ---------------------------------------------------------------- the bucket

@@ -2,10 +2,7 @@
 
 import { readable } from "./charts.js";
 import { el } from "./dom.js";
-import { outputsOf, short } from "./forward.js";
-
-const MOST_TILES = 4;
-const MOST_INPUTS_OF_TILES = 3;
+import { hasConstant, outputsOf, short } from "./forward.js";
 
 /** How near an output is to its target: a mark and a word. */
 export function verdictOf(output, target) {
@@ -13,7 +10,7 @@ export function verdictOf(output, target) {
   return error < 0.25 ? ["✓", "right"] : error > 0.75 ? ["✗", "wrong"] : ["?", "undecided"];
 }
 
-/** A button per sample, as tiles, or as rows if there are many; `onChoose(n)` gets the chosen one, or null. */
+/** A tile per sample, which is a button; `onChoose(n)` gets the chosen one, or null. */
 export class Answers {
   constructor({ onChoose }) {
     this.onChoose = onChoose;
@@ -43,25 +40,21 @@ export class Answers {
   }
 
   #build({ X, y }) {
-    const last = X[0].length - 1;
-    const isConstant = last > 0 && X.every((row) => row[last] === 1); // which says nothing here
-    const shown = X.map((row) => (isConstant ? row.slice(0, last) : row).map((x) => readable(x)).join(" "));
-    const isMany = X.length > MOST_TILES || X[0].length > MOST_INPUTS_OF_TILES;
-    this.tiles = X.map((_, n) => {
+    const inputs = hasConstant(X) ? -1 : X[0].length; // a constant one says nothing here
+    this.tiles = X.map((row, n) => {
+      const shown = row.slice(0, inputs).map((x) => readable(x)).join(" ");
       const [answer, verdict] = [el("strong"), el("span", { class: "verdict" })];
       const button = el(
         "button",
         { type: "button", on: { click: () => this.onChoose(n === this.chosen ? null : n) } },
-        el("span", { class: "asked" }, shown[n], verdict),
+        el("span", { class: "asked" }, el("span", { title: shown }, shown), verdict),
         answer,
         el("span", { class: "target" }, "target ", readable(y[n])),
         el("span", { class: "bar", "aria-hidden": "true" }),
       );
       button.style.setProperty("--target", `${100 * y[n]}%`);
-      return { button, answer, verdict, inputs: shown[n] };
+      return { button, answer, verdict, inputs: shown };
     });
-    this.element.classList.toggle("many", isMany);
-    this.element.style.setProperty("--tiles", X.length);
     this.element.replaceChildren(...this.tiles.map(({ button }) => button));
   }
 }

@@ -43,10 +43,11 @@ export function readable(x, digits = 3) {
  * A canvas that follows the size of its element and the colors of the page.
  *
  * `paint(chart)` draws it: first `axes`, then lines. `pointer` is where the pointer is, in CSS pixels
- * from the left of the canvas, or null; when it moves, the chart is drawn again.
+ * from the left of the canvas, or null; when it moves, the chart is drawn again. `attributes` are those
+ * of the canvas, as `el` takes them.
  */
 export class Chart {
-  constructor(paint) {
+  constructor(paint, attributes = {}) {
     this.paint = paint;
     this.pointer = null;
     this.asked = false;
@@ -58,6 +59,7 @@ export class Chart {
         pointerdown: (event) => this.#point(event.offsetX),
         pointerleave: () => this.#point(null),
       },
+      ...attributes,
     });
     new ResizeObserver(() => this.draw()).observe(this.element);
     onColors(() => this.draw());

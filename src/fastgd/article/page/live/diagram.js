@@ -30,7 +30,9 @@ export class Diagram {
   constructor() {
     this.picture = svg("svg", { class: "diagram", role: "img" });
     this.told = el("span");
-    this.element = el("figure", {}, this.picture, el("figcaption", {}, ...weightLegend(), this.told));
+    const swatch = (name) => el("span", { class: `swatch ${name}`, "aria-hidden": "true" });
+    const legend = ["Weights: ", swatch("positive"), " positive, ", swatch("negative"), " negative; inputs left, the output right."];
+    this.element = el("figure", {}, this.picture, el("figcaption", {}, ...legend, this.told));
     this.shape = "";
     this.lit = null;
   }
@@ -74,9 +76,9 @@ export class Diagram {
         const circle = this.circles[k][n];
         const isSaturated = slopes !== null && slopes[n] < NO_SLOPE;
         circle.style.setProperty("--share", `${70 * Math.min(Math.abs(2 * value - 1), 1)}%`);
-        circle.setAttribute("class", `${value < 0.5 ? "low" : "high"}${isSaturated ? " saturated" : ""}`);
-        const slope = slopes ? `; slope ${when.startsWith("on") ? "at most " : ""}${short(slopes[n])}${isSaturated ? ": saturated" : ""}` : "";
-        circle.firstChild.textContent = `${circle.dataset.name}: ${short(value)} ${when}${slope}`;
+        circle.setAttribute("class", `${value < 0.5 ? "negative" : "positive"}${isSaturated ? " saturated" : ""}`);
+        const slope = slopes ? `; slope ${when.startsWith("on") ? "at most " : ""}${short(slopes[n])}` : "";
+        circle.firstChild.textContent = `${circle.dataset.name}: ${short(value)} ${when}${slope}${isSaturated ? ": saturated" : ""}`;
       }),
     );
     this.told.textContent = ` Circles: values ${when}, orange 0, blue 1; dashed: saturated, with a slope below ${NO_SLOPE}.`;
@@ -115,9 +117,4 @@ export class Diagram {
     this.picture.replaceChildren(...this.lines.map(group("synapse")), ...this.circles.map(group("layer")));
     this.highlight(this.lit);
   }
-}
-
-function weightLegend() {
-  const mark = (name) => el("span", { class: `swatch ${name}`, "aria-hidden": "true" });
-  return ["Weights: ", mark("positive"), " positive, ", mark("negative"), " negative; inputs left, the output right."];
 }

@@ -78,18 +78,3 @@ export function repr(x) {
   const text = x.toFixed(0).length > 15 && Number.isInteger(x) ? BigInt(x).toString() : String(x);
   return text.includes(".") ? text : `${text}.0`;
 }
-
-/** A number with up to 12 significant digits, as the article's Python 2 printed it. */
-export function digits12(x) {
-  if (!Number.isFinite(x) || Object.is(x, -0)) {
-    return repr(x).replace(".0", "");
-  }
-  const [digits, power] = x.toExponential(11).split("e");
-  const exponent = Number(power);
-  if (exponent < -4 || exponent >= 12) {
-    const two = String(Math.abs(exponent)).padStart(2, "0");
-    return `${digits.replace(/\.?0+$/, "")}e${exponent < 0 ? "-" : "+"}${two}`;
-  }
-  const text = x.toFixed(11 - exponent);
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
-}

@@ -11,17 +11,13 @@ const BEGINNING = 0.5; // where iteration 0 stands on a logarithmic axis
 export class ErrorCurve {
   constructor(isLog, others = () => []) {
     Object.assign(this, { isLog, others, run: null, moment: null });
-    this.chart = new Chart(() => this.#paint());
-    this.chart.element.setAttribute("aria-label", "Error curve");
+    this.chart = new Chart(() => this.#paint(), { "aria-label": "Error curve" });
   }
 
   show(run, moment) {
-    const isOther = run !== this.run;
     Object.assign(this, { run, moment });
-    if (isOther) {
-      const error = run.finished ? `final error ${repr(run.finalError)}` : "training";
-      this.chart.element.setAttribute("aria-label", `Error curve, ${labelOf(run.settings)}: ${error}`);
-    }
+    const error = run.finished ? `final error ${repr(run.finalError)}` : "training";
+    this.chart.element.setAttribute("aria-label", `Error curve, ${labelOf(run.settings)}: ${error}`);
     this.chart.draw();
   }
 

@@ -21,23 +21,17 @@ function slopeAt(sum) {
  */
 export function answerOf([first, second], row) {
   const bias = first.bias ? 1 : 0;
-  let widest = bias; // of the inputs
-  for (let k = 0; k < row.length; k++) {
-    widest = Math.max(widest, Math.abs(row[k]));
-  }
-  const units = second ? first.columns : 0;
-  const [hidden, slopes] = [new Float64Array(units), new Float64Array(units)];
-  let sum = second ? (second.bias?.[0] ?? 0) : weightedSum(first, row, 0);
-  let reach = second ? bias : widest; // largest derivative of the sum with respect to a weight
-  for (let j = 0; j < units; j++) {
-    const weighted = weightedSum(first, row, j);
-    hidden[j] = 1 / (1 + Math.exp(-weighted));
-    slopes[j] = slopeAt(weighted);
-    sum += hidden[j] * second.values[j];
-    reach = Math.max(reach, hidden[j], Math.abs(second.values[j]) * slopes[j] * widest);
-  }
-  const slope = slopeAt(sum);
-  return { output: 1 / (1 + Math.exp(-sum)), slope, effect: slope * reach, hidden, slopes };
+  const widest = Math.max(bias, ...row.map(Math.abs));
+  const sums = second ? Array.from({ length: first.columns }, (_, unit) => weightedSum(first, row, unit)) : [];
+  const [hidden, slopes] = [sums.map(sigmoid), sums.map(slopeAt)];
+  const sum = second ? weightedSum(second, hidden, 0) : weightedSum(first, row, 0);
+  // The largest derivative of that sum with respect to a weight.
+  const reach = second ? Math.max(bias, ...hidden, ...slopes.map((slope, j) => Math.abs(second.values[j]) * slope * widest)) : widest;
+  return { output: sigmoid(sum), slope: slopeAt(sum), effect: slopeAt(sum) * reach, hidden, slopes };
+}
+
+function sigmoid(sum) {
+  return 1 / (1 + Math.exp(-sum));
 }
 
 function weightedSum({ rows, columns, values, bias }, inputs, unit) {
@@ -46,6 +40,12 @@ function weightedSum({ rows, columns, values, bias }, inputs, unit) {
     sum += inputs[k] * values[k * columns + unit];
   }
   return sum;
+}
+
+/** Whether the last of several inputs is always 1. */
+export function hasConstant(X) {
+  const last = X[0].length - 1;
+  return last > 0 && X.every((row) => row[last] === 1);
 }
 
 /** The outputs of a network for each row of X. */
@@ -70,43 +70,35 @@ export function saturationOf({ X, y }, layers) {
 
 /** What a saturation means, in words: for a training with these settings, and its error at that moment. */
 export function saturationSentence({ units, samples, stuck }, { alpha, optimizer, dropout, iterations }, error) {
-  const count = units.filter(Boolean).length;
-  const saturated = `${counted(count, units.length, "unit")} saturated: for every sample the slope is below ${NO_SLOPE}`;
   if (!samples.every(({ output }) => Number.isFinite(output))) {
     return "The weights are too large to compute with.";
   }
+  const count = units.filter(Boolean).length;
+  const saturated = count
+    ? `${counted(count, units.length, "unit")} saturated: slopes below ${NO_SLOPE} for every sample hardly let weights change.`
+    : `No unit is saturated: each has a slope of at least ${NO_SLOPE} for some sample, so its weights can still change.`;
   if (stuck.length === 0) {
-    return count === 0
-      ? `No unit is saturated: each has a slope of at least ${NO_SLOPE} for some sample, so its weights can still change.`
-      : `${saturated}, a factor of the derivatives by the weights into it, which hardly change. No sample is stuck.`;
+    return `${saturated} No sample is stuck.`;
   }
   const isPlain = optimizer === "GradientDescent" && !dropout;
   const step = (some) => alpha * some.reduce((sum, sample) => sum + sample.error * sample.effect, 0);
-  const moves = isPlain ? ` With alpha ${alpha} they move a weight by at most ${short(step(stuck))} in an iteration.` : "";
-  const stays = isPlain && step(samples) * iterations < 0.01 ? ` So the error stays at ${Number(error.toPrecision(3))}.` : "";
-  const also = count > 0 ? ` ${saturated}.` : "";
-  return `${counted(stuck.length, samples.length, "sample")} stuck, not learned: ${reasonOf(stuck)}${moves}${stays}${also}`;
+  const moves = isPlain ? ` With alpha ${alpha} they move a weight by at most ${short(step(stuck))} in an iteration` : "";
+  const stays = isPlain && step(samples) * iterations < 0.01 ? `, so the error stays at ${Number(error.toPrecision(3))}` : "";
+  const also = count ? ` ${saturated}` : "";
+  return `${counted(stuck.length, samples.length, "sample")} stuck: ${reasonOf(stuck)}.${moves}${stays}${moves && "."}${also}`;
 }
 
 /** Why the output for some samples depends on no weight. */
 function reasonOf(stuck) {
-  if (stuck.every(({ slope }) => slope < NO_SLOPE)) {
-    const [least, largest] = [Math.min, Math.max].map((end) => short(end(...stuck.map(({ output }) => output))));
-    const outputs = least === largest ? least : `${least} to ${largest}`;
-    const most = short(Math.max(...stuck.map(({ slope }) => slope)));
-    return (
-      `the output, ${outputs}, is where the sigmoid is flat. Its slope there, output × (1 − output), ` +
-      `is at most ${most}, and is a factor of each derivative.`
-    );
+  const most = (numbers) => Math.max(...stuck.flatMap(numbers));
+  const outputs = new Set([short(-most(({ output }) => -output)), short(most(({ output }) => output))]);
+  const told = `the output, ${[...outputs].join(" to ")},`;
+  const slope = most((sample) => sample.slope);
+  if (slope < NO_SLOPE) {
+    return `${told} is where the sigmoid is flat: its slope there, a factor of each derivative, is at most ${short(slope)}`;
   }
-  const answers = stuck.flatMap(({ hidden }) => [...hidden]);
-  if (stuck.every(({ slope }) => slope >= NO_SLOPE) && answers.every((answer) => answer < 1e-3)) {
-    return (
-      `all hidden units answer nearly 0 (at most ${short(Math.max(...answers))}), so their weighted sum is nearly 0, and the output ` +
-      "0.5. Their answers or slopes, which are as small, are factors of each derivative."
-    );
-  }
-  return `the largest derivative of the output with respect to a weight is ${short(Math.max(...stuck.map(({ effect }) => effect)))}.`;
+  const answer = most(({ hidden }) => hidden);
+  return `${told} hardly depends on the weights${answer > 0 && answer < 1e-3 ? `: the hidden units answer at most ${short(answer)}` : ""}`;
 }
 
 function counted(some, all, thing) {

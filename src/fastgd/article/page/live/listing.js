@@ -1,13 +1,13 @@
 /** The article's thirteen lines beside the network: each with its numbers, one after the other as they act in a step. */
 
 import { button } from "./controls.js";
-import { el, isStill } from "./dom.js";
+import { el, isStill, termButton } from "./dom.js";
 import { Matrix } from "./matrix.js";
 import { stepOf } from "./step.js";
 
 const LIT = 800; // milliseconds for a line when one steps through them
 const LIT_SHORT = 150; // and while the iterations play
-const MOST_SHOWN = 8; // rows and columns of a matrix
+const MOST_SHOWN = 4; // as the article has: rows and columns of a matrix
 const STEP_THROUGH = "Step through the lines";
 const LOOP = 7; // the line with which an iteration begins
 const OF_HIDDEN = [5, 8, 11, 14]; // what drops out without a hidden layer
@@ -24,7 +24,7 @@ const SAYS = {
   8: "Forward: each hidden unit adds up its inputs times their weights, and the [sigmoid] turns the sum into a number from 0 to 1.",
   9: "Forward: the output unit does the same with layer_1; this is the network's answer to each sample.",
   10: "Error: output minus target, times the [derivative] of the sigmoid; positive where the output should be lower, negative where higher.",
-  11: "[Backward]: each hidden unit gets the output's delta times its weight, times its own derivative; positive where it should be lower.",
+  11: "[Backpropagation]: each hidden unit gets the output's delta times its weight, times its own derivative; positive where it should be lower.",
   13: "Update: the [gradient] has each weight's derivative, summed over the samples; a weight moves the other way, by alpha times its own.",
   14: "Update: the same for the weights from the inputs to the hidden units, whose gradient is X.T.dot(layer_1_delta).",
 };
@@ -62,17 +62,6 @@ const NAMES = {
   next_0: "new synapse_0",
 };
 
-const OPTIMIZERS = {
-  Momentum: "adds to alpha times the gradient 0.9 of the previous step",
-  Nesterov: "takes the step that Momentum would take after one more update with the same gradient",
-  AdaGrad: "divides each weight's step by the root of the sum of its squared gradients so far",
-  AdaDelta: "scales each weight's step by the sizes of its recent steps and gradients",
-  RMSProp: "divides each weight's step by the root of a running mean of its squared gradients",
-  Adam: "divides a running mean of each weight's gradients by the root of the mean of their squares",
-  AdamW: "takes Adam's step, and makes each weight a little smaller",
-  Rprop: "uses only the sign of each derivative: a weight's steps grow while it stays, and shrink when it changes",
-};
-
 /** The printed lines for these settings, whose numbers stand between bars. */
 export function linesOf({ X, y, hidden, alpha, iterations, start }) {
   const some = (texts) => (texts.length > 4 ? [...texts.slice(0, 4), "..."] : texts).join(",");
@@ -102,7 +91,7 @@ export function differencesOf({ hidden, seed, start, bias, dropout, optimizer })
     !hidden && "Without a hidden layer layer_1 is X itself: lines 5, 8, 11, 12 and 14 drop out.",
     bias && "With bias, each sum of lines 8 and 9 also has a bias, which is trained like a weight whose input is 1.",
     hidden && dropout > 0 && "Dropout leaves out hidden units at random in each iteration: lines 8 and 9 have the numbers with all units, and the step isn't shown.",
-    optimizer in OPTIMIZERS && `${optimizer} ${OPTIMIZERS[optimizer]}: of lines 13 and 14 only the gradient is shown.`,
+    optimizer !== "GradientDescent" && `${optimizer} makes its own use of the gradient, which lines 13 and 14 show: it is explained below, where it is chosen.`,
   ].filter(Boolean);
 }
 
@@ -254,7 +243,7 @@ export class Listing {
     const sentence = `${number === 11 ? "Lines 11 and 12" : `Line ${number}`}. ${says}`;
     if (sentence !== this.told) {
       this.told = sentence;
-      this.sentence.replaceChildren(...sentence.split(/[[\]]/));
+      this.sentence.replaceChildren(...sentence.split(/[[\]]/).map((piece, n) => (n % 2 && termButton(piece, piece)) || piece));
     }
     const made = madeBy(number, samples, settings, number < LOOP ? moments[0] : moment);
     this.tables.forEach((table, k) => {

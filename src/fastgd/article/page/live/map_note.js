@@ -1,21 +1,19 @@
 /** Next to the experiment's final error: what the map has there, and ways between the two. */
 
-import { button } from "./controls.js";
 import { el, isStill } from "./dom.js";
 import { Maps } from "./map_cells.js";
 
-const BACK = "back-to-map";
+const LINK = "to-map";
+const OTHERS = " has the final errors of other trainings.";
 
 function goTo(element, focused) {
   element.scrollIntoView({ behavior: isStill() ? "auto" : "smooth" });
   focused.focus({ preventScroll: true });
 }
 
-/** From the map to the experiment, which then offers the way back. */
+/** From the map to the experiment, where the link back has the focus. */
 export function goToExperiment() {
-  const back = document.getElementById(BACK);
-  back.hidden = false;
-  goTo(document.querySelector("#live-opening .opening"), back);
+  goTo(document.querySelector("#live-opening .opening"), document.getElementById(LINK));
 }
 
 function goToMap(event) {
@@ -27,20 +25,18 @@ function goToMap(event) {
 export class MapNote {
   constructor(pack) {
     this.data = Maps.of(pack);
-    this.said = el("span", { id: "map-note" });
-    this.back = button("Back to the map", goToMap, { id: BACK, hidden: true });
-    this.element = el("div", { class: "note map-note" }, this.said, this.back);
+    this.said = el("span", {}, OTHERS);
+    const link = el("a", { href: "#live-maps", id: LINK, on: { click: goToMap } }, "The map");
+    this.element = el("p", { class: "note", id: "map-note" }, link, this.said);
   }
 
-  show({ finished, finalError, settings }, isArticle) {
+  show({ finalError, settings }, isArticle) {
     const { data } = this;
-    const field = Object.keys(data.rows).find((name) => data.cellOf(name, settings, isArticle));
-    const error = field && data.errorAt(field, data.cellOf(field, settings, isArticle));
-    const isSame = Object.is(error, finalError);
-    const isKnown = finished && field;
-    const link = el("a", { href: "#live-maps", on: { click: goToMap } }, "The map");
-    const known = ` has ${isSame ? "the same number" : `another number, ${error}`}, computed by Python.`;
-    this.said.replaceChildren(...(isKnown ? [link, known] : []));
-    this.said.dataset.same = isKnown ? String(isSame) : "";
+    const [error] = Object.keys(data.rows).flatMap((field) => {
+      const cell = data.cellOf(field, settings, isArticle);
+      return cell ? [data.errorAt(field, cell)] : [];
+    });
+    const known = Object.is(error, finalError) ? "the same number" : `another number, ${error}`;
+    this.said.textContent = error === undefined ? OTHERS : ` has ${known}, computed by Python.`;
   }
 }

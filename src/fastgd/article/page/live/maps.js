@@ -13,6 +13,7 @@ import { choice } from "./state.js";
 
 const BEST = 1e-4; // errors from here on are as bright as can be
 const WORST = 0.5;
+const CHOICES = [["seed", "seed, with 4 hidden units"], ["hidden", "hidden units, with seed 1"]];
 const LABELS = { seed: "seed", hidden: "hidden units" };
 
 const ABOUT =
@@ -40,22 +41,22 @@ function brightness(error) {
 class MapView {
   constructor(state, data) {
     Object.assign(this, { state, data, cursor: null });
-    this.chart = new Chart(() => this.#paint());
-    const canvas = this.chart.element;
-    const attributes = {
+    const leave = () => this.#move(null);
+    this.chart = new Chart(() => this.#paint(), {
       id: "map-canvas",
       tabindex: 0,
       role: "application",
       "aria-roledescription": "map",
       "aria-label": "Final errors by alpha and by seed or hidden units: arrow keys move, Enter trains",
       "aria-describedby": "map-told",
-    };
-    Object.entries(attributes).forEach(([name, value]) => canvas.setAttribute(name, value));
-    canvas.addEventListener("pointermove", (event) => this.#move(this.#cellAt(event)));
-    canvas.addEventListener("pointerleave", () => this.#move(null));
-    canvas.addEventListener("blur", () => this.#move(null));
-    canvas.addEventListener("click", (event) => this.#train(this.#cellAt(event)));
-    canvas.addEventListener("keydown", (event) => this.#press(event));
+      on: {
+        pointermove: (event) => this.#move(this.#cellAt(event)),
+        pointerleave: leave,
+        blur: leave,
+        click: (event) => this.#train(this.#cellAt(event)),
+        keydown: (event) => this.#press(event),
+      },
+    });
     this.told = el("p", { id: "map-told" });
     this.spoken = el("p", { id: "map-spoken", class: "spoken", role: "status" }); // only keys make it speak
     const marks = [WORST, 0.1, 0.01, 0.001, BEST].map((error) => [brightness(error), String(error)]);
@@ -64,16 +65,8 @@ class MapView {
       { class: "map" },
       el("h3", {}, "The map behind the sliders"),
       el("p", {}, ABOUT),
-      choiceControl({
-        state,
-        field: "mapAxis",
-        label: "Alpha against",
-        choices: [
-          ["seed", "seed, with 4 hidden units"],
-          ["hidden", "hidden units, with seed 1"],
-        ],
-      }),
-      el("div", { class: "map-stage" }, canvas, el("div", {}, this.told, this.spoken, rampLegend("Final error", marks))),
+      choiceControl({ state, field: "mapAxis", label: "Alpha against", choices: CHOICES }),
+      el("div", { class: "map-stage" }, this.chart.element, el("div", {}, this.told, this.spoken, rampLegend("Final error", marks))),
     );
   }
 
@@ -152,27 +145,22 @@ class MapView {
       ticks: data.rows[field].flatMap((value, row) => (value % 4 === 0 ? [row + 1] : [])),
       label: (tick) => String(data.rows[field][tick - 1]),
     });
-    const { context, box, colors } = chart;
-    const edge = (from, size, k, count) => Math.round(from + (size * k) / count);
+    const { context, colors } = chart;
     const rectangle = ({ row, column }) => {
-      const [left, right] = [column, column + 1].map((k) => edge(box.left, box.width, k, columns));
-      const [top, bottom] = [rows - row - 1, rows - row].map((k) => edge(box.top, box.height, k, rows));
+      const [left, right] = [1 / half, half].map((by) => Math.round(chart.left(data.alphas[column] * by)));
+      const [top, bottom] = [row + 1.5, row + 0.5].map((at) => Math.round(chart.top(at)));
       return [left, top, right - left, bottom - top];
     };
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        context.fillStyle = rampColor(brightness(data.errorAt(field, { row, column })));
-        context.fillRect(...rectangle({ row, column }));
-      }
-    }
-    const frame = (cell, color, width) => {
-      context.strokeStyle = color;
-      context.lineWidth = width;
-      context.strokeRect(...rectangle(cell));
-    };
+    data.errors[field].forEach((error, k) => {
+      context.fillStyle = rampColor(brightness(error));
+      context.fillRect(...rectangle({ row: Math.floor(k / columns), column: k % columns }));
+    });
     for (const cell of [chosen, cursor].filter(Boolean)) {
-      frame(cell, colors.paper, 5);
-      frame(cell, colors.ink, 2);
+      for (const [color, width] of [[colors.paper, 5], [colors.ink, 2]]) {
+        context.strokeStyle = color;
+        context.lineWidth = width;
+        context.strokeRect(...rectangle(cell));
+      }
     }
   }
 }

@@ -52,7 +52,7 @@ export const network = {
         el(
           "div",
           { class: "results" },
-          el("div", { class: "pieces" }, el("div", {}, changes.element, total), weights.element),
+          el("div", { class: "pieces" }, el("div", {}, total, changes.element), weights.element),
           ownData({ state }),
           share({ state, pack, settings: () => learning.settings }),
           published.element,
