@@ -81,10 +81,17 @@ export class Derivation {
     return [value, this.node("where", holds, ...derivatives)];
   }
 
+  /** Of two equal operands, the left one's derivative. */
+  extreme(name, keepsLeft, a, b) {
+    const value = this.node(name, a[0], b[0]);
+    return this.chosen(this.node(keepsLeft, a[0], b[0]), a, b, value);
+  }
+
   apply(name, a) {
     const value = this.node(name, a[0]);
     if (a[1] === null || FLAT.includes(name)) return [value, null];
-    const derivative = this.node(`derivative of ${name}`, this.ofValue.includes(name) ? value : a[0]);
+    const operand = this.ofValue.includes(name) ? value : a[0];
+    const derivative = this.node(`derivative of ${name}`, operand);
     return [value, this.make("mul", derivative, a[1])];
   }
 
@@ -93,17 +100,11 @@ export class Derivation {
     if (typeof exponent === "number") return this.fixedPower(a, exponent);
     const b = this.of(exponent);
     const power = this.make("pow", a[0], b[0]);
-    let [byBase, byExponent] = [null, null];
-    if (a[1] !== null) {
-      const less = this.make("sub", b[0], this.number(1));
-      const due = this.make("mul", b[0], this.make("pow", a[0], less));
-      byBase = this.make("times_derivative", due, a[1]);
-    }
-    if (b[1] !== null) {
-      const due = this.make("log_term", a[0], power);
-      byExponent = this.make("times_derivative", due, b[1]);
-    }
-    return [power, this.plus(byBase, byExponent)];
+    const times = (due, change) =>
+      change === null ? null : this.make("times_derivative", due(), change);
+    const less = () => this.make("pow", a[0], this.make("sub", b[0], this.number(1)));
+    const byBase = times(() => this.make("mul", b[0], less()), a[1]);
+    return [power, this.plus(byBase, times(() => this.make("log_term", a[0], power), b[1]))];
   }
 
   fixedPower(a, p) {
@@ -155,19 +156,12 @@ const OWN_RULES = {
     else change = to.make("sub", a[1], change);
     return [value, to.make("div", change, b[0])];
   },
-  maximum(to, a, b) {
-    const value = to.node("maximum", a[0], b[0]);
-    return to.chosen(to.node("ge", a[0], b[0]), a, b, value);
-  },
-  minimum(to, a, b) {
-    const value = to.node("minimum", a[0], b[0]);
-    return to.chosen(to.node("le", a[0], b[0]), a, b, value);
-  },
+  maximum: (to, a, b) => to.extreme("maximum", "ge", a, b),
+  minimum: (to, a, b) => to.extreme("minimum", "le", a, b),
 };
 
 /** Whether the reciprocal is exact: dividing by it and multiplying give the same bits. */
 function isPowerOfTwo(value) {
-  const size = Math.abs(value);
-  const [bits] = new BigUint64Array(Float64Array.of(size).buffer);
-  return size > 2 ** -1000 && size < 2 ** 1000 && BigInt.asUintN(52, bits) === 0n;
+  const power = Math.log2(Math.abs(value));
+  return Math.abs(power) < 1000 && 2 ** Math.round(power) === Math.abs(value);
 }

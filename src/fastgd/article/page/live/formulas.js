@@ -3,11 +3,10 @@
  * tree is a number, "x", or a list of an operation and its operands.
  */
 
-import { parseSyntax } from "./syntax.js";
-import { nearest } from "./spelling.js";
 import { plainText } from "./typed.js";
 
 const LONGEST = 10_000; // characters: a longer text takes seconds to be read, and stalls the page
+const PRODUCT = "a product is written *";
 
 /** What is wrong with a formula, in one sentence. */
 export class FormulaError extends Error {}
@@ -18,56 +17,84 @@ export class FormulaError extends Error {}
  */
 export function parseFormula(name, given, facts) {
   const text = plainText(given);
-  const stripped = text.trim();
-  if (stripped.length > LONGEST) {
-    throw new FormulaError(`${name} must have at most ${LONGEST} characters, got ${stripped.length}`);
-  }
+  const refuse = (sentence) => {
+    throw new FormulaError(name + sentence);
+  };
+  const { length } = text.trim();
+  if (length > LONGEST) refuse(` must have at most ${LONGEST} characters, got ${length}`);
+  const reader = new FormulaReader(text.trim(), facts, refuse);
   let syntax;
   try {
-    syntax = parseSyntax(stripped);
+    syntax = reader.whole();
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
     const [, called] = text.match(new RegExp(facts.bareCall)) ?? [];
-    if (called) {
-      throw new FormulaError(`${name}: ${called} is a function, write ${facts.otherWords[called] ?? called}(x)`);
-    }
-    throw new FormulaError(
-      error.cause === "product"
-        ? `${name}: ${PRODUCT}, got ${quoted(text)}`
-        : `${name} must be an expression of x such as 'x**2 - cos(3*x)', got ${quoted(text)}`
-    );
+    if (called) refuse(`: ${called} is a function, write ${facts.otherWords[called] ?? called}(x)`);
+    if (error.cause === "product") refuse(`: ${PRODUCT}, got ${quoted(text)}`);
+    refuse(` must be an expression of x such as 'x**2 - cos(3*x)', got ${quoted(text)}`);
   }
-  if (syntax.size > facts.largest) {
-    throw new FormulaError(`${name} must have at most ${facts.largest} numbers, names and operations, got ${syntax.size}`);
+  if (reader.size > facts.largest) {
+    refuse(` must have at most ${facts.largest} numbers, names and operations, got ${reader.size}`);
   }
-  return new FormulaReader(name, stripped, facts).read(syntax);
+  return reader.read(syntax);
 }
 
-const PRODUCT = "a product is written *";
-
 /** A text as Python's messages show it: in quotes, on one line, cut to 60 characters. */
-export function quoted(text) {
-  const limit = 60;
+function quoted(text) {
+  const [left, right] = [28, 29];
   const inQuotes = (part) => {
     const quote = part.includes("'") && !part.includes('"') ? '"' : "'";
-    const escaped = part
-      .replaceAll("\\", "\\\\")
-      .replaceAll(quote, `\\${quote}`)
-      .replaceAll("\n", "\\n")
-      .replaceAll("\t", "\\t");
-    return quote + escaped + quote;
+    const escaped = part.replace(/[\\\n\t]/g, (sign) => ({ "\n": "\\n", "\t": "\\t" })[sign] ?? "\\\\");
+    return quote + escaped.replaceAll(quote, `\\${quote}`) + quote;
   };
   let shown = inQuotes(text);
-  if (shown.length > limit) {
-    const left = Math.floor((limit - 3) / 2);
-    const right = limit - 3 - left;
-    shown = inQuotes(text.slice(0, left) + text.slice(text.length - right));
-    shown = `${shown.slice(0, left)}...${shown.slice(shown.length - right)}`;
+  if (shown.length > left + 3 + right) {
+    shown = inQuotes(text.slice(0, left) + text.slice(-right));
+    shown = `${shown.slice(0, left)}...${shown.slice(-right)}`;
   }
   return shown.split(/\s+/).join(" ");
 }
 
-const OPERATIONS_OF_SIGNS = { "+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow" };
+const DIGITS = String.raw`\d(?:_?\d)*`;
+
+/** As in Python; no whole number begins with 0. */
+const TOKEN = new RegExp(
+  [
+    String.raw`[ \t\f]+|#[^\n]*`,
+    String.raw`(?<number>(?!0[\d_]*[1-9][\d_]*(?![\d_.eE]))(?:0[xX](?:_?[\da-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+`,
+    String.raw`(?:(?:${DIGITS})?\.${DIGITS}|${DIGITS}\.?)(?:[eE][+-]?${DIGITS})?))`,
+    String.raw`(?<word>[\p{XID_Start}_]\p{XID_Continue}*)`,
+    String.raw`(?<sign>\*\*|\/\/|<<|>>|<=|>=|==|!=|[\-+*\/%@&\|^~<>\(\),])`,
+  ].join("|"),
+  "uy"
+);
+
+const RESERVED = new Set(
+  ("False None True and as assert async await break class continue def del elif else except " +
+    "finally for from global if import in is lambda nonlocal not or pass raise return try while " +
+    "with yield").split(" ")
+);
+
+/** Operators by how tightly they bind; all but ** group from the left. */
+const LEVELS = ["< <= > >= == !=", "|", "^", "&", "<< >>", "+ -", "* / // % @", "", "**"];
+const BINDING = Object.fromEntries(
+  LEVELS.flatMap((signs, level) => signs.split(" ").map((sign) => [sign, level]))
+);
+const OF_A_SIGN = 7;
+
+function tokensOf(text) {
+  const tokens = [];
+  for (TOKEN.lastIndex = 0; TOKEN.lastIndex < text.length; ) {
+    const begin = TOKEN.lastIndex;
+    const { number, word, sign } = TOKEN.exec(text)?.groups ?? {};
+    const end = TOKEN.lastIndex;
+    if (end === 0 || RESERVED.has(word)) throw new SyntaxError("what no formula has");
+    if (number || word || sign) tokens.push({ number, word: word?.normalize("NFKC"), sign, begin, end });
+  }
+  return tokens;
+}
+
+const OPERATIONS = { "+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow" };
 const COMPARISONS = { "<": "lt", "<=": "le", ">": "gt", ">=": "ge" };
 
 /** The operations on numbers that are computed as they are read; each rounds once, as in Python. */
@@ -79,20 +106,12 @@ export const FOLDED = {
   neg: (a) => -a,
 };
 
-/** By which it is seen whether a part without x is finite; their last digits don't matter. */
-const CHECKED = {
-  ...FOLDED,
-  ...Object.fromEntries(
-    ["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "expm1", "log"]
-      .concat(["log1p", "sqrt", "abs", "floor", "pow"])
-      .map((name) => [name, Math[name]])
-  ),
-  fma: (a, b, c) => a * b + c,
-};
+/** By which, and by Math, it is seen whether a part without x is finite; last digits don't matter. */
+const CHECKED = { ...FOLDED, fma: (a, b, c) => a * b + c, sign: () => 0 };
 
 function approximate(tree) {
   if (!Array.isArray(tree)) return tree;
-  const compute = CHECKED[tree[0]];
+  const compute = CHECKED[tree[0]] ?? Math[tree[0]];
   return compute ? compute(...tree.slice(1).map(approximate)) : 0;
 }
 
@@ -100,77 +119,144 @@ function dependsOnX(tree) {
   return Array.isArray(tree) ? tree.slice(1).some(dependsOnX) : tree === "x";
 }
 
-/** Converts syntax to a tree, or to a number if it is constant. */
+/**
+ * Reads syntax first, then its meaning: what Python's syntax refuses has the first word. Nodes have
+ * a `sign`, a `word` or a `number`, perhaps `operands`, and `begin` and `end` in the text; `size`
+ * counts them.
+ */
 class FormulaReader {
-  constructor(name, text, facts) {
-    this.name = name;
-    this.text = text;
-    this.facts = facts;
+  constructor(text, facts, refuse) {
+    Object.assign(this, { text, facts, refuse, at: 0, size: 0 });
+    const functions = Object.keys(facts.functions).map((name) => `${name}()`);
+    this.known = ["x", ...Object.keys(facts.constants), ...functions].join(", ");
   }
 
-  read(node) {
-    switch (node.kind) {
-      case "number":
-        return this.finite(node.value);
-      case "name":
-        return this.readName(node.name);
-      case "sign":
-        if (node.sign === "+") return this.read(node.operand);
-        if (node.sign === "-") return this.apply("neg", [node.operand]);
-        break;
-      case "operation":
-        if (node.sign in OPERATIONS_OF_SIGNS) {
-          return this.apply(OPERATIONS_OF_SIGNS[node.sign], [node.left, node.right]);
-        }
-        if (node.sign === "^") this.refuse(`a power is written **, got ${this.source(node)}`);
-        break;
-      case "call":
-        if (node.name === "x" || Object.hasOwn(this.facts.constants, node.name)) break;
-        return this.readCall(node);
-      case "comparison":
-        this.refuse(`a comparison may only stand in where(condition, a, b), got ${this.source(node)}`);
+  // ---------------------------------------------------------------- syntax
+
+  /** The node of the text. Throws a SyntaxError, whose cause is "product" where * seems missing. */
+  whole() {
+    this.tokens = tokensOf(this.text);
+    const node = this.expression(0);
+    if (this.at < this.tokens.length) this.fail("more than an expression");
+    return node;
+  }
+
+  get next() {
+    return this.tokens[this.at] ?? {};
+  }
+
+  /** Go past a sign if it is one of these. */
+  take(...signs) {
+    return signs.includes(this.next.sign) ? this.tokens[this.at++].sign : undefined;
+  }
+
+  fail(reason) {
+    const misses = this.at > 0 && (this.next.word || this.next.sign === "(");
+    throw new SyntaxError(reason, { cause: misses ? "product" : undefined });
+  }
+
+  node(begin, fields) {
+    this.size += 1;
+    return { ...fields, begin, end: this.tokens[this.at - 1].end };
+  }
+
+  /** Operations that bind at least so tightly. */
+  expression(least) {
+    const { begin } = this.next;
+    let left;
+    const prefix = this.take("+", "-", "~");
+    if (prefix) {
+      const operand = this.expression(OF_A_SIGN);
+      if (operand.number) this.size -= 1; // the sign of a number isn't counted
+      left = this.node(begin, { sign: prefix, operands: [operand] });
+    } else left = this.primary();
+    for (let sign; BINDING[(sign = this.next.sign)] >= least; ) {
+      this.at += 1;
+      const right = this.expression(sign === "**" ? OF_A_SIGN : BINDING[sign] + 1);
+      left = this.node(begin, { sign, operands: [left, right] });
     }
-    if (node.kind.endsWith("call")) this.refuse(`${PRODUCT}, got ${this.source(node)}`);
-    throw new FormulaError(`${this.name} must be made of numbers, + - * / ** and ${this.known}, got ${this.source(node)}`);
+    return left;
   }
 
-  get known() {
-    const functions = Object.keys(this.facts.functions).map((name) => `${name}()`);
-    return ["x", ...Object.keys(this.facts.constants), ...functions].join(", ");
+  /** A number, a name, an expression in parentheses, or calls of these. */
+  primary() {
+    const { number, word, begin } = this.next;
+    let node;
+    if (this.take("(")) {
+      node = this.expression(0);
+      if (!this.take(")")) this.fail("no )");
+    } else {
+      if (!number && !word) throw new SyntaxError("no number, name or (");
+      this.at += 1;
+      node = this.node(begin, { number, word });
+    }
+    while (this.take("(")) {
+      const operands = [];
+      while (!this.take(")")) {
+        operands.push(this.expression(0));
+        if (this.next.sign !== ")" && !this.take(",")) this.fail("no ,");
+      }
+      if (node.word) this.size -= 1; // nor is the name of a function
+      node = this.node(begin, { word: node.operands ? "" : node.word, isCall: true, operands });
+    }
+    return node;
   }
 
-  readName(word) {
+  // ---------------------------------------------------------------- meaning
+
+  /** The tree of a node, or a number if it is constant. */
+  read(node) {
+    const { number, word, sign, operands } = node;
+    if (number) return this.finite(Number(number.replaceAll("_", "")));
+    if (node.isCall) return this.call(node);
+    if (word) return this.name(word);
+    if (sign in COMPARISONS || sign === "==" || sign === "!=") {
+      this.refuse(`: a comparison may only stand in where(condition, a, b), got ${this.source(node)}`);
+    }
+    if (sign === "^") this.refuse(`: a power is written **, got ${this.source(node)}`);
+    if (operands.length === 1 && sign === "+") return this.read(operands[0]);
+    const operation = operands.length === 1 && sign === "-" ? "neg" : OPERATIONS[sign];
+    if (operation) return this.apply(operation, operands);
+    this.refuse(` must be made of numbers, + - * / ** and ${this.known}, got ${this.source(node)}`);
+  }
+
+  name(word) {
     const { constants, functions } = this.facts;
     if (word === "x") return word;
     if (Object.hasOwn(constants, word)) return constants[word];
-    if (Object.hasOwn(functions, word)) this.refuse(`${word} is a function, write ${word}(x)`);
-    this.refuseName(word, nearest(word, ["x", ...Object.keys(constants)]));
+    if (Object.hasOwn(functions, word)) this.refuse(`: ${word} is a function, write ${word}(x)`);
+    this.refuse(`: unknown name ${quoted(word)}, known are ${this.known}`);
   }
 
-  readCall(node) {
-    const { functions, otherWords } = this.facts;
-    if (!Object.hasOwn(functions, node.name)) {
-      const ours = Object.hasOwn(otherWords, node.name) && otherWords[node.name];
-      const written = Object.hasOwn(functions, ours || "") ? `${ours}(x)` : ours;
-      const names = Object.keys(functions).map((name) => `${name}()`);
-      this.refuseName(node.name, ours ? `: ${node.name}(x) is written ${written}` : nearest(`${node.name}()`, names));
+  call(node) {
+    const { constants, functions, otherWords } = this.facts;
+    const { word, operands } = node;
+    if (!word || word === "x" || Object.hasOwn(constants, word)) {
+      this.refuse(`: ${PRODUCT}, got ${this.source(node)}`);
     }
-    const count = functions[node.name];
-    if (node.operands.length !== count) {
-      const several = node.name === "where" ? "a condition and two numbers" : "three arguments";
+    if (!Object.hasOwn(functions, word)) {
+      const ours = Object.hasOwn(otherWords, word) ? otherWords[word] : "";
+      const written = Object.hasOwn(functions, ours) ? `${ours}(x)` : ours;
+      const hint = ours ? `: ${word}(x) is written ${written}` : "";
+      this.refuse(`: unknown name ${quoted(word)}, known are ${this.known}${hint}`);
+    }
+    const count = functions[word];
+    if (operands.length !== count) {
+      const several = word === "where" ? "a condition and two numbers" : "three arguments";
       const takes = ["one argument", "two arguments", several][count - 1];
-      this.refuse(`${node.name}() takes ${takes}, got ${this.source(node)}`);
+      this.refuse(`: ${word}() takes ${takes}, got ${this.source(node)}`);
     }
-    if (node.name !== "where") return this.apply(node.name, node.operands);
-    const [condition, ...rest] = node.operands;
-    return ["where", this.readCondition(condition), ...rest.map((each) => this.read(each))];
+    if (word !== "where") return this.apply(word, operands);
+    const [condition, ...rest] = operands;
+    return [word, this.condition(condition), ...rest.map((each) => this.read(each))];
   }
 
-  readCondition(node) {
-    if (node.kind === "comparison" && node.signs.length === 1 && node.signs[0] in COMPARISONS) {
-      return [COMPARISONS[node.signs[0]], ...node.operands.map((each) => this.read(each))];
+  condition(node) {
+    const isChain = node.operands?.[0].sign in COMPARISONS;
+    if (!(node.sign in COMPARISONS) || isChain) {
+      this.refuse(`: a condition must be one comparison by <, <=, > or >=, got ${this.source(node)}`);
     }
-    this.refuse(`a condition must be one comparison by <, <=, > or >=, got ${this.source(node)}`);
+    return [COMPARISONS[node.sign], ...node.operands.map((each) => this.read(each))];
   }
 
   apply(operation, operands) {
@@ -185,18 +271,10 @@ class FormulaReader {
 
   finite(value) {
     if (Number.isFinite(value)) return value;
-    throw new FormulaError(`${this.name} must have finite real numbers only, got ${quoted(this.text)}`);
+    this.refuse(` must have finite real numbers only, got ${quoted(this.text)}`);
   }
 
-  source(node) {
-    return quoted(this.text.slice(node.begin, node.end));
-  }
-
-  refuse(sentence) {
-    throw new FormulaError(`${this.name}: ${sentence}`);
-  }
-
-  refuseName(word, hint) {
-    this.refuse(`unknown name ${quoted(word)}, known are ${this.known}${hint}`);
+  source({ begin, end }) {
+    return quoted(this.text.slice(begin, end));
   }
 }
