@@ -26,7 +26,7 @@ SHORT, LONG = 90, 1500
 
 PART = {"x": 0, "y": 0, "width": 1160, "height": 640}
 WIDTH = 720
-COLORS = 48
+COLORS = 64
 
 
 def frames(page: Page) -> list[Image.Image]:
@@ -51,7 +51,7 @@ def film(browser: Browser, address: str) -> None:
     found = frames(page)
     height = round(PART["height"] * WIDTH / PART["width"])
     small = [frame.resize((WIDTH, height), Image.Resampling.LANCZOS) for frame in found]
-    palette = small[0].quantize(COLORS)
+    palette = small[-1].quantize(COLORS)
     flat = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]
     times = [LONG if step in (0, 600) else SHORT for step in STEPS[:-1]] + [LONG]
     flat[0].save(
