@@ -329,9 +329,9 @@ def roller_of(target: str) -> bytes:
 
 
 def roller_facts(balls: int, steps: int) -> dict[str, Any]:
-    """What stands in programs and in the memory of these modules, with room for so many.
+    """The codes of operations in a roller, and its layout of memory for so many balls and steps.
 
-    An operation has a code. See :class:`.RollerImage`.
+    See :class:`.RollerImage`.
     """
     image = roller_image(balls, steps)
     return {
